@@ -1,0 +1,1 @@
+"""The parts of the PyTorch backend: derivatives, the mended namespace, conversion."""

@@ -1,0 +1,124 @@
+"""Conversion to and from tensors."""
+
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+
+from unidiff.errors import DeviceError, DTypeError, NotAnArrayError, NotDifferentiableError, TracedConversionError
+
+
+def resolve_device(device: Any) -> torch.device:
+    """Return the `torch.device` of a name or device, or raise `DeviceError` if this machine has no such device."""
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError, ValueError):
+        resolved = None
+    # The meta device holds shapes only; it is not listed, but works everywhere.
+    if resolved is not None and (resolved.type == "meta" or _exists(resolved)):
+        return resolved
+    raise DeviceError(f"torch has no device {device!r} here; these exist: {', '.join(map(str, devices()))}")
+
+
+def devices() -> tuple[torch.device, ...]:
+    """Return the devices of this machine, the CPU first."""
+    found = [torch.device("cpu")]
+    for kind in ("cuda", "xpu"):
+        module = getattr(torch, kind)
+        found += [torch.device(kind, i) for i in range(module.device_count() if module.is_available() else 0)]
+    if torch.backends.mps.is_available():
+        found.append(torch.device("mps", 0))
+    return tuple(found)
+
+
+def _exists(device: torch.device) -> bool:
+    return any(device.type == known.type and device.index in (None, known.index or 0) for known in devices())
+
+
+def resolve_dtype(dtype: Any) -> torch.dtype:
+    """Return the `torch.dtype` of a dtype or of its name in the standard."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    resolved = getattr(torch, dtype, None) if isinstance(dtype, str) else None
+    if not isinstance(resolved, torch.dtype):
+        raise DTypeError(f"torch has no dtype {dtype!r}; pass a torch.dtype or its name, such as 'float64'")
+    return resolved
+
+
+def to_device(x: torch.Tensor, device: Any) -> torch.Tensor:
+    """Return ``x`` on the device; differentiable."""
+    return x.to(resolve_device(device))
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None) -> torch.Tensor:
+    """Return ``obj`` as a tensor; tensors, also within nested sequences, stay attached to their graph."""
+    dtype = None if dtype is None else resolve_dtype(dtype)
+    device = None if device is None else resolve_device(device)
+    if isinstance(obj, torch.Tensor):
+        return obj.to(device=device, dtype=dtype)
+    if isinstance(obj, list | tuple) and _holds_tensor(obj):
+        return _stacked(obj, dtype=dtype, device=device)
+    if isinstance(obj, np.ndarray) and not obj.flags.writeable:
+        obj = obj.copy()  # a tensor on read-only memory could be written to
+    try:
+        return torch.asarray(obj, dtype=dtype, device=device)
+    except (TypeError, ValueError) as error:
+        raise NotAnArrayError(f"torch cannot make a tensor of {type(obj).__qualname__}: {error}") from error
+
+
+def _holds_tensor(obj: Any) -> bool:
+    if isinstance(obj, list | tuple):
+        return any(_holds_tensor(item) for item in obj)
+    return isinstance(obj, torch.Tensor)
+
+
+def _leaves(obj: Any) -> list[Any]:
+    return [leaf for item in obj for leaf in _leaves(item)] if isinstance(obj, list | tuple) else [obj]
+
+
+def _stacked(obj: Any, *, dtype: torch.dtype | None, device: torch.device | None) -> torch.Tensor:
+    """Return a nested sequence of tensors and numbers as one tensor; `torch.asarray` would cut the tensors' derivative."""
+    leaves = _leaves(obj)
+    dtype = xp.result_type(*leaves) if dtype is None else dtype
+    device = next(x.device for x in leaves if isinstance(x, torch.Tensor)) if device is None else device
+
+    def stack(item: Any) -> torch.Tensor:
+        if isinstance(item, list | tuple):
+            return torch.stack([stack(part) for part in item])
+        return item.to(device=device, dtype=dtype) if isinstance(item, torch.Tensor) else full(item)
+
+    def full(value: Any) -> torch.Tensor:
+        return torch.asarray(value, dtype=dtype, device=device)
+
+    return stack(obj)
+
+
+def from_dlpack(x: Any, *, device: Any = None) -> torch.Tensor:
+    """Return another library's array as a tensor, without a copy where the devices and the memory allow it."""
+    if isinstance(x, torch.Tensor):
+        if is_traced(x):
+            raise NotDifferentiableError("from_dlpack has no derivative; pass the traced tensor itself")
+        tensor = x
+    elif isinstance(x, np.ndarray):
+        tensor = asarray(x)  # shares memory, and also takes arrays that are read-only or not in native byte order
+    else:
+        tensor = torch.from_dlpack(x)
+    return tensor if device is None else to_device(tensor, device)
+
+
+def to_numpy(x: torch.Tensor) -> Any:
+    """Return a plain tensor as a NumPy array, sharing memory where the tensor is on the CPU."""
+    if is_traced(x):
+        raise TracedConversionError(
+            "a tensor that a derivative is taken through has no NumPy value: use the functions of "
+            "unidiff.array_namespace(x), return it as aux, or cut it off with unidiff.stop_gradient(x) outside of transforms"
+        )
+    if x.dtype is torch.bfloat16:
+        raise DTypeError("NumPy has no bfloat16; convert the tensor to float32 first")
+    return x.detach().cpu().resolve_conj().resolve_neg().numpy()
+
+
+def is_traced(x: torch.Tensor) -> bool:
+    """Tell whether a derivative is being taken through ``x``."""
+    return x.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(x)

@@ -1,0 +1,254 @@
+"""The JAX backend: JAX's own differentiation behind the contract of `unidiff.backend`."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unidiff.backend import BackendInfo
+from unidiff.errors import DeviceError, DTypeError, NotDifferentiableError, TracedConversionError
+from unidiff_backends._jax import namespace
+from unidiff_backends.plugins.jax import unidiff_register_backends
+
+_WIDE = frozenset({"float64", "complex128", "int64", "uint64"})
+"""Dtypes that JAX narrows to half their width unless it runs with 64 bits enabled."""
+
+_NO_CONTEXT = nullcontext()
+
+
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, jax.core.Tracer)
+
+
+def _default_device() -> Any:
+    """Return the device on which JAX creates arrays in this thread."""
+    device = jax.config.jax_default_device
+    if isinstance(device, str):
+        return jax.devices(device)[0]
+    return jax.local_devices()[0] if device is None else device
+
+
+def _on_device_of(primals: Sequence[Any]) -> AbstractContextManager[Any]:
+    """Return the context in which new arrays appear on the device of the primals.
+
+    JAX creates the arrays that a function makes for itself, and the zeros that stand for an absent derivative, on the
+    default device. Nothing is changed, and nothing is paid, where the primals live there already or are traced.
+    """
+    for x in primals:
+        if isinstance(x, jax.Array) and not _is_traced(x):
+            device = x.device
+            if isinstance(device, jax.Device) and device is not _default_device():
+                return jax.default_device(device)
+            break
+    return _NO_CONTEXT
+
+
+def _conj(x: Any) -> Any:
+    """Conjugate complex arrays only: JAX pairs cotangents without conjugation, unidiff by ``Re <u, v>``."""
+    return jnp.conj(x) if jnp.iscomplexobj(x) else x
+
+
+def _tangent(tangent: Any, primal: Any) -> Any:
+    """Return a tangent in the dtype of its primal: JAX gives integers tangents of a dtype without values."""
+    return jnp.zeros_like(primal) if tangent.dtype == jax.dtypes.float0 else tangent
+
+
+def _cotangent(cotangent: Any, out: Any) -> Any:
+    """Return the cotangent as JAX's convention wants it."""
+    if jnp.issubdtype(out.dtype, jnp.inexact):
+        return _conj(cotangent)
+    return np.zeros(out.shape, jax.dtypes.float0)
+
+
+def _pullback(primals: Sequence[Any], outs: Sequence[Any], jax_pullback: Any) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    def pullback(cotangents: Sequence[Any]) -> tuple[Any, ...]:
+        with _on_device_of(primals):
+            grads = jax_pullback(tuple(map(_cotangent, cotangents, outs)))
+            return tuple(_tangent(_conj(g), x) for g, x in zip(grads, primals, strict=True))
+
+    return pullback
+
+
+def _standard_basis(x: Any) -> Any:
+    """Return the unit arrays of the shape of ``x``, stacked along the first axis."""
+    return jnp.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
+
+
+class JaxBackend:
+    """Arrays of JAX, differentiated by JAX."""
+
+    info: BackendInfo = next(iter(unidiff_register_backends()))
+
+    def namespace(self, *arrays: Any) -> Any:
+        """Return ``jax.numpy`` with the derivatives of the derivative standard."""
+        return namespace
+
+    def device(self, x: Any) -> Any:
+        """Return the device of ``x`` (its sharding where it lives on several).
+
+        A traced array has no device of its own; where a value stands behind it, that value's device is returned, else
+        the device on which JAX creates arrays at present.
+        """
+        if _is_traced(x):
+            x = x.to_concrete_value()
+        return _default_device() if x is None else x.device
+
+    def devices(self) -> tuple[Any, ...]:
+        """Return the devices of every platform that JAX has initialized."""
+        found = {device: None for device in jax.devices()}
+        for platform in ("cpu", "gpu", "tpu"):
+            try:
+                found.update(dict.fromkeys(jax.devices(platform)))
+            except RuntimeError:
+                continue  # JAX's way to say that the platform is absent
+        return tuple(found)
+
+    def _resolve_device(self, device: Any) -> Any:
+        if not isinstance(device, str):
+            if isinstance(device, (jax.Device, jax.sharding.Sharding)):
+                return device
+            raise DeviceError(f"{device!r} is no device of JAX; these exist: {', '.join(map(str, self.devices()))}")
+        platform, _, index = device.partition(":")
+        try:
+            return jax.devices(platform)[int(index or 0)]
+        except (RuntimeError, ValueError, IndexError):
+            known = ", ".join(map(str, self.devices()))
+            raise DeviceError(f"JAX has no device {device!r} here; these exist: {known}") from None
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        """Return ``x`` on the device, a `jax.Device`, a sharding or a string such as ``"cpu:1"``; differentiable."""
+        return jax.device_put(x, self._resolve_device(device))
+
+    def asarray(self, obj: Any, *, dtype: Any = None, device: Any = None) -> Any:
+        """Return ``obj`` as a JAX array; what JAX would narrow for want of 64 bits raises instead."""
+        if dtype is not None:
+            dtype = _resolve_dtype(dtype)
+        elif isinstance(obj, np.ndarray | np.generic):
+            _check_narrowing(obj)
+        x = jnp.asarray(obj, dtype=dtype)
+        return x if device is None else self.to_device(x, device)
+
+    def from_dlpack(self, x: Any, *, device: Any = None) -> Any:
+        """Return another library's array as a JAX array, without a copy where the devices allow it."""
+        if _is_traced(x):
+            raise NotDifferentiableError("from_dlpack has no derivative: pass the traced JAX array itself")
+        _check_narrowing(x)
+        imported = jnp.from_dlpack(x)
+        return imported if device is None else self.to_device(imported, device)
+
+    def to_numpy(self, x: Any) -> Any:
+        """Return a plain array as a read-only NumPy array, sharing memory where the device allows it."""
+        if _is_traced(x):
+            raise TracedConversionError(
+                "a traced JAX array has no NumPy value, since that would cut the derivative: "
+                "compute with the functions of unidiff.array_namespace(x), or return the value as aux"
+            )
+        return np.asarray(x)
+
+    def stop_gradient(self, x: Any) -> Any:
+        """Return ``x`` as a constant."""
+        return jax.lax.stop_gradient(x)
+
+    def vjp(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
+        with _on_device_of(primals):
+            outs, jax_pullback, *aux = jax.vjp(f, *primals, has_aux=has_aux)
+        return outs, _pullback(primals, outs, jax_pullback), *aux
+
+    def jvp(self, f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
+        with _on_device_of(primals):
+            outs, tangents_out, *aux = jax.jvp(f, tuple(primals), tuple(tangents), has_aux=has_aux)
+            return outs, tuple(map(_tangent, tangents_out, outs)), *aux
+
+    def value_and_grad(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(value, grads)`` or ``(value, grads, aux)`` of a function that returns one real scalar."""
+
+        def scalar(*args: Any) -> Any:
+            result = f(*args)
+            return (result[0][0], result[1]) if has_aux else result[0]
+
+        with _on_device_of(primals):
+            value, grads = jax.value_and_grad(scalar, tuple(range(len(primals))), has_aux=has_aux)(*primals)
+            grads = tuple(map(_conj, grads))
+        return (value[0], grads, value[1]) if has_aux else (value, grads)
+
+    def linearize(self, f: Callable[..., Any], primals: Sequence[Any]) -> Any:
+        """Return ``(outs, f_jvp)``; ``f`` runs once, ``f_jvp`` any number of times."""
+        with _on_device_of(primals):
+            outs, jax_jvp = jax.linearize(f, *primals)
+
+        def f_jvp(tangents: Sequence[Any]) -> tuple[Any, ...]:
+            with _on_device_of(primals):
+                return tuple(map(_tangent, jax_jvp(*tangents), outs))
+
+        return outs, f_jvp
+
+    def jacfwd(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)``: one batched forward pass per primal."""
+        with _on_device_of(primals):
+            outs, jax_jvp, *aux = jax.linearize(f, *primals, has_aux=has_aux)
+            columns = [_columns(jax_jvp, primals, outs, j) for j in range(len(primals))]
+        return outs, tuple(zip(*columns, strict=True)), *aux
+
+    def jacrev(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)``: one batched reverse pass per output."""
+        outs, pullback, *aux = self.vjp(f, primals, has_aux=has_aux)
+        with _on_device_of(primals):
+            jac = tuple(_rows(pullback, outs, i) for i in range(len(outs)))
+        return outs, jac, *aux
+
+
+def _columns(jax_jvp: Any, primals: Sequence[Any], outs: Sequence[Any], j: int) -> tuple[Any, ...]:
+    """Return the Jacobian of every output with respect to primal ``j``."""
+
+    def push(tangent: Any) -> tuple[Any, ...]:
+        tangents = [tangent if k == j else jnp.zeros_like(x) for k, x in enumerate(primals)]
+        return tuple(map(_tangent, jax_jvp(*tangents), outs))
+
+    return jax.vmap(push, out_axes=-1)(_standard_basis(primals[j]))
+
+
+def _rows(pullback: Callable[[Sequence[Any]], tuple[Any, ...]], outs: Sequence[Any], i: int) -> tuple[Any, ...]:
+    """Return the Jacobian of output ``i`` with respect to every primal."""
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        return pullback([cotangent if k == i else jnp.zeros_like(out) for k, out in enumerate(outs)])
+
+    return jax.vmap(pull)(_standard_basis(outs[i]))
+
+
+def _resolve_dtype(dtype: Any) -> Any:
+    """Return a NumPy dtype for a name or a dtype of the namespace; one that JAX would narrow raises."""
+    try:
+        resolved = jnp.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"JAX has no dtype {dtype!r}") from None
+    if resolved.name in _WIDE and not jax.config.jax_enable_x64:
+        raise _narrowed(resolved.name)
+    return resolved
+
+
+def _check_narrowing(x: Any) -> None:
+    """Raise where JAX would take an array of 64-bit numbers of another library for one of 32 bits and lose digits."""
+    name = str(getattr(x, "dtype", "")).rpartition(".")[2]
+    if name not in _WIDE or jax.config.jax_enable_x64:
+        return
+    if name in ("int64", "uint64") and _fits(x, jnp.iinfo(name.replace("64", "32"))):
+        return
+    raise _narrowed(name)
+
+
+def _fits(x: Any, bounds: Any) -> bool:
+    values = np.from_dlpack(x) if not isinstance(x, np.ndarray | np.generic) else x
+    return values.size == 0 or (bounds.min <= values.min() and values.max() <= bounds.max)
+
+
+def _narrowed(name: str) -> DTypeError:
+    return DTypeError(
+        f"{name} is not available while JAX runs with 32 bits: set JAX_ENABLE_X64=1 in the environment, "
+        "call within `with jax.enable_x64(True):`, or ask for a dtype of 32 bits"
+    )

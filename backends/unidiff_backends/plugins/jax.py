@@ -1,0 +1,20 @@
+"""Registers the JAX backend; JAX itself is imported on first use."""
+
+from collections.abc import Iterator
+
+import unidiff
+
+
+@unidiff.hookimpl
+def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
+    """Describe the backend: JAX's own differentiation behind unidiff's contract."""
+    yield unidiff.BackendInfo(
+        name="jax",
+        api_version=1,
+        factory="unidiff_backends.jax:JaxBackend",
+        arrays=("jax", "jaxlib"),
+        library="jax",
+        requires=("jax>=0.6",),
+        install='pip install "unidiff-array[jax]"',
+        capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "rocm", "tpu"}), mutation=False),
+    )

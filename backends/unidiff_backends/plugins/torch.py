@@ -1,0 +1,22 @@
+"""Registers the PyTorch backend; PyTorch itself is imported on first use."""
+
+from collections.abc import Iterator
+
+import unidiff
+
+INFO = unidiff.BackendInfo(
+    name="torch",
+    api_version=1,
+    factory="unidiff_backends.torch:TorchBackend",
+    arrays=("torch",),
+    library="torch",
+    requires=("torch>=2.6",),
+    install='pip install "unidiff-array[torch]"',
+    capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "mps", "xpu"})),
+)
+
+
+@unidiff.hookimpl
+def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
+    """Describe the backend: PyTorch's own differentiation behind unidiff's contract."""
+    yield INFO

@@ -1,0 +1,1 @@
+"""Measured comparisons of unidiff with its peers; ``python -m benchmarks --help`` tells how to run them."""

@@ -1,0 +1,137 @@
+"""Measurements that are no program: growth with the length of a chain, memory of a reverse pass, and import time."""
+
+import gc
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers import PEERS, Thunk
+from benchmarks.program import Program
+from benchmarks.worker import Worker
+
+CHAIN_PEERS = ("unidiff", "autograd", "torch")
+MEMORY_PEERS = ("unidiff", "autograd")
+"""Peers whose arrays are NumPy's, which `tracemalloc` sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPoint:
+    """Seconds per operation of the gradient of a chain of ``operations`` sines."""
+
+    peer: str
+    operations: int
+    seconds_per_operation: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPoint:
+    """Bytes per operation at the peak of a gradient, and what is left when its result is dropped."""
+
+    peer: str
+    operations: int
+    array_bytes: int
+    peak_per_operation: float
+    left_per_operation: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTime:
+    """Seconds of ``import numpy`` and of ``import unidiff; unidiff.backends()``, and the frameworks the latter imported."""
+
+    numpy: float
+    unidiff: float
+    frameworks: tuple[str, ...]
+
+
+def _sines(xp: Any, x: Any, *, operations: int) -> Any:
+    for _ in range(operations):
+        x = xp.sin(x)
+    return xp.sum(x)
+
+
+def _sine_gradient(peer: str, operations: int, size: int) -> Thunk:
+    program = Program(
+        name="sines", group="chain", function=partial(_sines, operations=operations), primals=(np.linspace(0.5, 1.0, size),)
+    )
+    thunk = PEERS[peer].prepare(program)
+    assert thunk is not None
+    return thunk
+
+
+def time_chain(peer: str, operations: int, repeats: int) -> float:
+    """Return the median seconds per operation of the gradient of a chain of sines of ten elements."""
+    thunk = _sine_gradient(peer, operations, 10)
+    samples = []
+    for _ in range(repeats):
+        gc.collect()
+        start = time.perf_counter()
+        thunk()
+        samples.append(time.perf_counter() - start)
+    return median(samples) / operations
+
+
+def trace_memory(peer: str, operations: int, size: int) -> MemoryPoint:
+    """Return the memory that one gradient of a chain of sines takes, as `tracemalloc` sees it."""
+    thunk = _sine_gradient(peer, operations, size)
+    thunk()
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    thunk()
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return MemoryPoint(peer, operations, 8 * size, (peak - before) / operations, (after - before) / operations)
+
+
+def study_chain(peers: Sequence[str], lengths: Sequence[int]) -> list[ChainPoint]:
+    """Return the time per operation for every length; a linear engine keeps it level."""
+    points = []
+    for peer in [peer for peer in CHAIN_PEERS if peer in peers]:
+        with Worker(PEERS[peer].library) as worker:
+            for operations in lengths:
+                repeats = 5 if operations <= 10_000 else 1
+                seconds = worker.request("call", time_chain, peer, operations, repeats)
+                points.append(ChainPoint(peer, operations, seconds))
+    return points
+
+
+def study_memory(peers: Sequence[str]) -> list[MemoryPoint]:
+    """Return the memory per operation for arrays of one and of a thousand elements."""
+    points = []
+    for peer in [peer for peer in MEMORY_PEERS if peer in peers]:
+        with Worker(PEERS[peer].library) as worker:
+            points += [worker.request("call", trace_memory, peer, 2_000, size) for size in (1, 1_000)]
+    return points
+
+
+_IMPORT = """
+import sys, time
+start = time.perf_counter()
+{statement}
+print(time.perf_counter() - start, *sorted({{"torch", "jax", "scipy", "autograd"}} & set(sys.modules)))
+"""
+
+
+def _time_import(statement: str) -> tuple[float, tuple[str, ...]]:
+    command = [sys.executable, "-c", _IMPORT.format(statement=statement)]
+    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(words[0]), tuple(words[1:])
+
+
+def study_import(repeats: int) -> ImportTime:
+    """Return the import times, taken in turns in fresh interpreters."""
+    base, ours, frameworks = [], [], set()
+    for _ in range(repeats):
+        base.append(_time_import("import numpy")[0])
+        seconds, imported = _time_import("import unidiff; unidiff.backends()")
+        ours.append(seconds)
+        frameworks.update(imported)
+    return ImportTime(median(base), median(ours), tuple(sorted(frameworks)))

@@ -1,0 +1,67 @@
+"""All scenarios, by category of the array API standard."""
+
+from functools import cache
+from types import MappingProxyType
+
+from unidiff_conformance.scenario import Scenario
+
+DIFFERENTIABLE = frozenset(
+    """
+    asarray meshgrid tril triu
+    abs acos acosh add asin asinh atan atan2 atanh clip conj copysign cos cosh divide exp expm1 hypot imag log log1p log2
+    log10 logaddexp maximum minimum multiply negative positive pow real reciprocal remainder sin sinh sqrt square subtract
+    tan tanh
+    cumulative_sum cumulative_prod max mean min prod std sum var
+    matmul matrix_transpose tensordot vecdot
+    broadcast_arrays broadcast_to concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile
+    unstack
+    where unique_all unique_counts unique_inverse unique_values sort diff take take_along_axis astype
+    linalg.cholesky linalg.cross linalg.det linalg.diagonal linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh
+    linalg.inv linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.matrix_transpose linalg.outer linalg.pinv
+    linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensordot linalg.trace linalg.vecdot
+    linalg.vector_norm
+    fft.fft fft.ifft fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfftn fft.irfftn fft.hfft fft.ihfft fft.fftshift
+    fft.ifftshift
+    """.split()
+)
+"""The functions of the array API standard 2025.12 whose derivative is not zero everywhere."""
+
+PIECEWISE_CONSTANT = frozenset("ceil floor floor_divide round sign trunc".split())
+"""The functions with floating-point results that have derivative zero wherever they have one."""
+
+
+@cache
+def scenarios() -> MappingProxyType[str, Scenario]:
+    """Return all scenarios by id.
+
+    Raises
+    ------
+    ValueError
+        If two scenarios share an id.
+    """
+    from unidiff_conformance.scenarios import (
+        elementwise,
+        fft,
+        indexing,
+        kinks,
+        linalg,
+        linear_algebra,
+        manipulation,
+        programs,
+        statistical,
+    )
+
+    tables = (elementwise, kinks, statistical, linear_algebra, manipulation, indexing, linalg, fft, programs)
+    found: dict[str, Scenario] = {}
+    for table in tables:
+        for item in table.SCENARIOS:
+            if item.id in found:
+                raise ValueError(f"two scenarios are called {item.id}")
+            found[item.id] = item
+    return MappingProxyType(found)
+
+
+def covered() -> frozenset[str]:
+    """Return the functions of the standard that have a scenario, with the extension before the dot."""
+    extensions = ("linalg", "fft")
+    return frozenset(f"{s.category}.{s.name}" if s.category in extensions else s.name for s in scenarios().values())

@@ -1,0 +1,162 @@
+"""The contract between unidiff and an array library: the one file a plugin author reads.
+
+A plugin consists of two modules. The entry module, named in the entry-point group ``unidiff``, is light: it implements the
+hook ``unidiff_register_backends`` and yields a `BackendInfo`, which is pure data and imports no framework. The other module
+holds the class that ``BackendInfo.factory`` names; it is imported on first use, called without arguments, and its instance is
+the backend. Core flattens pytrees before it calls a backend, so a backend only ever sees flat sequences of arrays.
+
+Required of a backend are the methods of `Backend` and at least one of ``vjp`` and ``jvp``. Whatever else is missing is derived
+in `unidiff.derive`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
+
+API_VERSION = 1
+"""The version of this contract; a plugin states the version it was written for in ``BackendInfo.api_version``."""
+
+OPTIONAL_OPERATIONS = (
+    "value_and_grad",
+    "linearize",
+    "jacfwd",
+    "jacrev",
+    "hvp",
+    "stop_gradient",
+    "vmap",
+    "jit",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
+    "optimizer_step",
+)
+"""Operations a backend may provide natively; the signatures are those of `unidiff.derive.CompleteBackend`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a backend claims; every claim is tested in both directions by the conformance suite.
+
+    Parameters
+    ----------
+    modes : frozenset of {"forward", "reverse"}
+        Modes of differentiation with a native implementation; the other one is derived.
+    max_order : int or None
+        Highest order of derivative by nesting; None where any order works.
+    dtypes : frozenset of str
+        Names of the dtypes that can be differentiated.
+    devices : frozenset of str
+        Kinds of devices, such as ``"cpu"`` and ``"cuda"``.
+    vmap, jit : bool
+        Whether `unidiff.vmap` and `unidiff.jit` work.
+    control_flow : bool
+        Whether Python control flow may depend on values while a derivative is taken.
+    mutation : bool
+        Whether arrays can be assigned to (``x[i] = y``) inside a differentiated function.
+    threads : bool
+        Whether derivatives may be taken from several threads at once.
+    """
+
+    modes: frozenset[str] = frozenset({"forward", "reverse"})
+    max_order: int | None = None
+    dtypes: frozenset[str] = frozenset({"float32", "float64", "complex64", "complex128"})
+    devices: frozenset[str] = frozenset({"cpu"})
+    vmap: bool = False
+    jit: bool = False
+    control_flow: bool = True
+    mutation: bool = True
+    threads: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendInfo:
+    """What a plugin says about a backend without importing its framework.
+
+    Parameters
+    ----------
+    name : str
+        The name users type, a Python identifier, such as ``"torch"``.
+    api_version : int
+        The version of the contract the plugin was written for.
+    factory : str
+        ``"package.module:Class"``; imported on first use and called without arguments.
+    arrays : tuple of str
+        Names of the root modules of its array types, such as ``("jax", "jaxlib")``; empty for a backend that is chosen by
+        name only.
+    library : str
+        The array library the backend differentiates, for tables and messages.
+    requires : tuple of str
+        Requirement specifiers, such as ``("torch>=2.4",)``, checked against installed metadata without an import.
+    install : str
+        The command that installs what is missing.
+    capabilities : Capabilities
+        What the backend can do.
+    """
+
+    name: str
+    api_version: int
+    factory: str
+    arrays: tuple[str, ...]
+    library: str = ""
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What a plugin's class provides. All functions take and return flat sequences of arrays.
+
+    Besides these methods a backend has at least one of::
+
+        def vjp(self, f, primals, *, has_aux=False) -> (outs, pullback)        # or (outs, pullback, aux)
+        def jvp(self, f, primals, tangents, *, has_aux=False) -> (outs, tangents_out)  # or (outs, tangents_out, aux)
+
+    ``f`` takes the primals as positional arguments and returns a tuple of arrays, or, with ``has_aux``, a pair of tuples
+    ``(outs, aux)`` whose second member is returned undifferentiated and free of any tracing. ``outs``, ``tangents_out``,
+    ``aux`` and what ``pullback(cotangents)`` returns are tuples of plain arrays with the dtype, shape and device of what they
+    belong to: a cotangent for a primal is never None, and float32 stays float32. ``f`` is called exactly once. ``pullback``
+    may be called any number of times. Nested calls differentiate each other to any order that the capabilities claim.
+
+    Complex convention: ``pullback`` is the adjoint of the Jacobian in the real inner product ``Re <u, v>``, so the gradient
+    of a real function is ``df/dx + i df/dy``.
+    """
+
+    info: BackendInfo
+
+    def namespace(self, *arrays: Array) -> Namespace:
+        """Return the differentiable array API namespace for these arrays, plain or traced; without arrays, for creation."""
+
+    def device(self, x: Array) -> Device:
+        """Return the device of ``x``, also where ``x`` is traced."""
+
+    def to_device(self, x: Array, device: Device) -> Array:
+        """Return ``x`` on the device; differentiable. Raises `unidiff.errors.DeviceError` for an unknown one."""
+
+    def devices(self) -> Sequence[Device]:
+        """Return the devices that exist on this machine."""
+
+    def asarray(self, obj: Any, *, dtype: Any = None, device: Device | None = None) -> Array:
+        """Return ``obj`` (number, nested sequence, NumPy array, own array) as an array; ``dtype`` may be a name or a dtype."""
+
+    def from_dlpack(self, x: Array, *, device: Device | None = None) -> Array:
+        """Return an array of this library made from another library's, without a copy where the devices allow it."""
+
+    def to_numpy(self, x: Array) -> Any:
+        """Return a plain array as a NumPy array."""
+
+
+class SupportsVJP(Protocol):
+    """A backend with native reverse mode."""
+
+    def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
+
+
+class SupportsJVP(Protocol):
+    """A backend with native forward mode."""
+
+    def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""

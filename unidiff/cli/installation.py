@@ -1,0 +1,56 @@
+"""Tells whether another distribution has mixed its files with unidiff's.
+
+The distribution ``unidiff-array`` and the parser of unified diffs that is called ``unidiff`` both own the import name
+``unidiff``; installed together, each overwrites files of the other. This module imports nothing else of unidiff, so that it
+still works where that has happened.
+"""
+
+import base64
+import hashlib
+from importlib import metadata
+
+OWN = "unidiff-array"
+FOREIGN = "unidiff"
+REPAIR = f"pip uninstall --yes {FOREIGN} {OWN} && pip install {OWN}"
+
+
+def foreign_distribution() -> str | None:
+    """Return what is wrong if the other distribution of the same import name is installed, else None."""
+    try:
+        version = metadata.version(FOREIGN)
+    except metadata.PackageNotFoundError:
+        return None
+    return (
+        f"the distribution {FOREIGN!r} {version}, a parser of unified diffs, is installed beside {OWN!r}; both own the import "
+        f"name 'unidiff' and overwrite each other's files. Keep one of them in an environment; to keep this one, run: {REPAIR}"
+    )
+
+
+def other_owners() -> list[str]:
+    """Return the names of the distributions other than unidiff's own that have a top-level package ``unidiff``."""
+    owners = metadata.packages_distributions().get("unidiff", [])
+    return sorted({name for name in owners if name.lower().replace("_", "-") != OWN})
+
+
+def changed_files() -> list[str]:
+    """Return the files of unidiff's own distribution that are gone or differ from what was installed.
+
+    An editable install records no hashes of the source, so nothing is reported for it.
+    """
+    try:
+        files = metadata.files(OWN) or []
+    except metadata.PackageNotFoundError:
+        return []
+    changed = []
+    for file in files:
+        if file.hash is None or file.hash.mode != "sha256" or file.suffix != ".py":
+            continue
+        path = file.locate()
+        try:
+            digest = hashlib.sha256(open(path, "rb").read()).digest()
+        except OSError:
+            changed.append(str(file))
+            continue
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            changed.append(str(file))
+    return changed

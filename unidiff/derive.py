@@ -1,0 +1,346 @@
+"""Every operation of a backend that can be had from another one, derived in one place.
+
+A backend needs one of ``vjp`` and ``jvp``; `CompleteBackend` gives it the rest. What is native is used as it is; what is
+missing is derived by the functions below, all of which see flat sequences of arrays, as a backend does. ``hide`` makes
+`complete` pretend that an operation is missing, so that derivations are tested on backends that need none.
+
+Jacobians are asked of a backend for real primals and real outputs only: core splits complex arrays into their parts.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from unidiff._typing import Array, Arrays, Device, DType, FlatFunction, Namespace, Pullback
+from unidiff.backend import Backend, BackendInfo
+from unidiff.errors import PluginError, UnsupportedOperationError
+
+__all__ = ["CompleteBackend", "complete"]
+
+_KINDS = ("real floating", "complex floating", "integral", "bool")
+
+
+class CompleteBackend:
+    """A backend with every operation, native or derived.
+
+    Parameters
+    ----------
+    backend : Backend
+        What a plugin provides.
+    info : BackendInfo, optional
+        What the plugin registered; the backend's own ``info`` by default.
+    hide : frozenset of str
+        Operations to derive although they are native.
+
+    Attributes
+    ----------
+    vjp : callable
+        ``vjp(f, primals, *, has_aux=False) -> (outs, pullback[, aux])``.
+    jvp : callable
+        ``jvp(f, primals, tangents, *, has_aux=False) -> (outs, tangents_out[, aux])``.
+    value_and_grad : callable
+        ``value_and_grad(f, primals, *, has_aux=False) -> (value, grads[, aux])``; `f` returns a 1-tuple with a real 0-d array.
+    linearize : callable
+        ``linearize(f, primals, *, has_aux=False) -> (outs, f_jvp[, aux])`` with ``f_jvp(tangents) -> tangents_out``.
+    jacfwd, jacrev : callable
+        ``jacfwd(f, primals, *, has_aux=False) -> (outs, jac[, aux])`` with ``jac[i][j]`` of the shape of output i followed by
+        that of primal j; primals and outputs are real.
+    hvp : callable
+        ``hvp(f, primals, tangents, *, has_aux=False) -> (grads, products[, aux])`` with `f` as for `value_and_grad`.
+    stop_gradient : callable
+        ``stop_gradient(x) -> array``: the same values, a constant to every differentiation.
+    native : frozenset of str
+        The operations that are the backend's own.
+    """
+
+    vjp: Callable[..., Any]
+    jvp: Callable[..., Any]
+    value_and_grad: Callable[..., Any]
+    linearize: Callable[..., Any]
+    jacfwd: Callable[..., Any]
+    jacrev: Callable[..., Any]
+    hvp: Callable[..., Any]
+    stop_gradient: Callable[..., Any]
+    vmap: Callable[..., Any]
+    jit: Callable[..., Any]
+    checkpoint: Callable[..., Any]
+    custom_jvp: Callable[..., Any]
+    custom_vjp: Callable[..., Any]
+    optimizer_step: Callable[..., Any]
+    namespace: Callable[..., Namespace]
+    device: Callable[[Array], Device]
+    to_device: Callable[[Array, Device], Array]
+    devices: Callable[[], Any]
+    asarray: Callable[..., Array]
+    from_dlpack: Callable[..., Array]
+    to_numpy: Callable[[Array], Any]
+
+    def __init__(self, backend: Backend, info: BackendInfo | None = None, hide: frozenset[str] = frozenset()) -> None:
+        self.info = backend.info if info is None else info
+        self.name = self.info.name
+        self.backend = backend
+        for required in ("namespace", "device", "to_device", "devices", "asarray", "from_dlpack", "to_numpy"):
+            if not callable(getattr(backend, required, None)):
+                raise PluginError(f"The backend {self.name!r} has no method {required!r}; see unidiff.backend.Backend.")
+            setattr(self, required, getattr(backend, required))
+        natives = {op: getattr(backend, op) for op in _DERIVED if op not in hide and hasattr(backend, op)}
+        if not {"vjp", "jvp"} & natives.keys():
+            raise PluginError(f"The backend {self.name!r} has neither 'vjp' nor 'jvp'; one of them is required.")
+        for op, derivation in _DERIVED.items():
+            setattr(self, op, natives.get(op) or partial(derivation, self))
+        self.native = frozenset(natives)
+        self._kinds: dict[Any, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<unidiff backend {self.name!r}>"
+
+    def kind(self, dtype: DType) -> str:
+        """Return "real floating", "complex floating", "integral", "bool" or "other" for a dtype of this backend."""
+        try:
+            return self._kinds[dtype]
+        except KeyError:
+            isdtype = self.namespace().isdtype
+            kind = next((kind for kind in _KINDS if isdtype(dtype, kind)), "other")
+            return self._kinds.setdefault(dtype, kind)
+
+    def is_differentiable(self, x: Array) -> bool:
+        """Say whether the dtype of an array is real or complex floating."""
+        return self.kind(x.dtype).endswith("floating")
+
+    def is_complex(self, x: Array) -> bool:
+        """Say whether the dtype of an array is complex."""
+        return self.kind(x.dtype) == "complex floating"
+
+    def zeros_like(self, x: Array) -> Array:
+        """Return zeros with the shape, dtype and device of `x`, free of any tracing."""
+        return self.namespace().zeros(x.shape, dtype=x.dtype, device=self.device(x))
+
+    def ones_like(self, x: Array) -> Array:
+        """Return ones with the shape, dtype and device of `x`, free of any tracing."""
+        return self.namespace().ones(x.shape, dtype=x.dtype, device=self.device(x))
+
+    def copy(self, x: Array) -> Array:
+        """Return a differentiable copy of `x` with memory of its own."""
+        return self.namespace(x).astype(x, x.dtype, copy=True)
+
+    def nests(self) -> bool:
+        """Say whether a derivative of a derivative may be taken."""
+        order = self.info.capabilities.max_order
+        return order is None or order > 1
+
+
+def complete(backend: Backend, info: BackendInfo | None = None, hide: frozenset[str] = frozenset()) -> CompleteBackend:
+    """Return the backend with every missing operation derived.
+
+    Parameters
+    ----------
+    backend : Backend or CompleteBackend
+        The backend.
+    info : BackendInfo, optional
+        What the plugin registered; the backend's own ``info`` by default.
+    hide : frozenset of str
+        Operations to derive although they are native, such as ``frozenset({"jvp"})``.
+
+    Returns
+    -------
+    CompleteBackend
+
+    Raises
+    ------
+    unidiff.errors.PluginError
+        If a required method is missing, or both of ``vjp`` and ``jvp`` are.
+    """
+    if isinstance(backend, CompleteBackend):
+        backend, info = backend.backend, info or backend.info
+    return CompleteBackend(backend, info, hide)
+
+
+def size(x: Array) -> int:
+    """Return the number of elements of an array from its shape, which is known also where ``x.size`` is not."""
+    count = 1
+    for n in x.shape:
+        count *= n
+    return count
+
+
+def inner(backend: CompleteBackend, x: Array, y: Array) -> Array:
+    """Return the real inner product Re <x, y> of two arrays of one shape, as a 0-d array."""
+    xp = backend.namespace(x, y)
+    return xp.sum(xp.real(xp.conj(x) * y) if backend.is_complex(x) else x * y)
+
+
+def basis(backend: CompleteBackend, x: Array) -> Iterator[Array]:
+    """Yield the unit arrays of the shape of `x`; for a complex `x` each along 1 and then along i."""
+    xp, device = backend.namespace(), backend.device(x)
+    index = xp.arange(size(x), device=device)
+    for k in range(size(x)):
+        unit = xp.reshape(xp.astype(index == k, x.dtype), x.shape)
+        yield unit
+        if backend.is_complex(x):
+            yield 1j * unit
+
+
+def from_parts(backend: CompleteBackend, parts: list[Array], like: Array) -> Array:
+    """Return the array of the shape and dtype of `like` whose coordinates in `basis` are these 0-d arrays."""
+    if not parts:
+        return backend.zeros_like(like)
+    xp = backend.namespace(*parts)
+    flat = xp.astype(xp.stack(parts), like.dtype, copy=False)
+    if backend.is_complex(like):
+        flat = flat[0::2] + 1j * flat[1::2]
+    return xp.reshape(flat, like.shape)
+
+
+def _vjp(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+    """One forward pass for each (real) input when the pullback is called: the adjoint, coordinate by coordinate."""
+    if "linearize" in b.native:
+        outs, push, *aux = b.linearize(f, primals, has_aux=has_aux)
+    else:
+        outs, _, *aux = b.jvp(f, primals, tuple(b.zeros_like(x) for x in primals), has_aux=has_aux)
+        push = partial(_push_forward, b, f, primals, has_aux)
+
+    def pullback(cotangents: Arrays) -> Arrays:
+        grads = []
+        for j, x in enumerate(primals):
+            parts = []
+            for unit in basis(b, x):
+                tangents = push(tuple(unit if i == j else b.zeros_like(p) for i, p in enumerate(primals)))
+                parts.append(_inner_all(b, cotangents, tangents, x))
+            grads.append(from_parts(b, parts, x))
+        return tuple(grads)
+
+    return outs, pullback, *aux
+
+
+def _push_forward(b: CompleteBackend, f: FlatFunction, primals: Arrays, has_aux: bool, tangents: Arrays) -> Arrays:
+    pushed: Arrays = b.jvp(f, primals, tuple(tangents), has_aux=has_aux)[1]
+    return pushed
+
+
+def _inner_all(b: CompleteBackend, xs: Arrays, ys: Arrays, like: Array) -> Array:
+    """Return the sum of the inner products of two sequences of arrays in the real dtype that goes with `like`."""
+    dtype = b.namespace().real(b.zeros_like(like)).dtype if b.is_complex(like) else like.dtype
+    total = b.namespace().zeros((), dtype=dtype, device=b.device(like))
+    for x, y in zip(xs, ys, strict=True):
+        product = inner(b, x, y)
+        total = total + b.namespace(product).astype(product, dtype, copy=False)
+    return total
+
+
+def _transpose(b: CompleteBackend, outs: Arrays, pullback: Pullback) -> Callable[[Arrays], Arrays]:
+    """Return the pushforward that belongs to a pullback.
+
+    The pullback is linear in its cotangents, so its own pullback, at any cotangents, is the pushforward. Where derivatives do
+    not nest, each output coordinate costs a call of the pullback.
+    """
+    if b.nests():
+        zeros = tuple(b.zeros_like(out) for out in outs)
+        push: Callable[[Arrays], Arrays] = b.vjp(lambda *cotangents: tuple(pullback(cotangents)), zeros)[1]
+        return push
+
+    def push_by_basis(tangents: Arrays) -> Arrays:
+        pushed = []
+        for i, out in enumerate(outs):
+            parts = []
+            for unit in basis(b, out):
+                row = pullback(tuple(unit if k == i else b.zeros_like(o) for k, o in enumerate(outs)))
+                parts.append(_inner_all(b, row, tangents, out))
+            pushed.append(from_parts(b, parts, out))
+        return tuple(pushed)
+
+    return push_by_basis
+
+
+def _jvp(b: CompleteBackend, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
+    outs, pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
+    return outs, tuple(_transpose(b, outs, pullback)(tuple(tangents))), *aux
+
+
+def _value_and_grad(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+    (value,), pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
+    return value, tuple(pullback((b.ones_like(value),))), *aux
+
+
+def _linearize(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+    """With reverse mode one evaluation for good; with forward mode alone `f` is evaluated again for each tangent."""
+    if "vjp" in b.native and ("jvp" not in b.native or b.nests()):
+        outs, pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
+        return outs, _transpose(b, outs, pullback), *aux
+    outs, _, *aux = b.jvp(f, primals, tuple(b.zeros_like(x) for x in primals), has_aux=has_aux)
+    return outs, partial(_push_forward, b, f, primals, has_aux), *aux
+
+
+def _jacfwd(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+    """One forward pass for each input; where only reverse mode is native, its Jacobian, which is the same."""
+    if "jvp" not in b.native:
+        return b.jacrev(f, primals, has_aux=has_aux)
+    outs, push, *aux = b.linearize(f, primals, has_aux=has_aux)
+    blocks = []
+    for j, x in enumerate(primals):
+        pushed = [push(tuple(u if i == j else b.zeros_like(p) for i, p in enumerate(primals))) for u in basis(b, x)]
+        blocks.append([_join(b, [column[i] for column in pushed], out, out, x, -1) for i, out in enumerate(outs)])
+    return outs, tuple(tuple(row[i] for row in blocks) for i in range(len(outs))), *aux
+
+
+def _jacrev(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+    """One backward pass for each output; where only forward mode is native, its Jacobian, which is the same."""
+    if "vjp" not in b.native:
+        return b.jacfwd(f, primals, has_aux=has_aux)
+    outs, pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
+    jac = []
+    for i, out in enumerate(outs):
+        rows = [pullback(tuple(u if k == i else b.zeros_like(o) for k, o in enumerate(outs))) for u in basis(b, out)]
+        jac.append(tuple(_join(b, [row[j] for row in rows], x, out, x, 0) for j, x in enumerate(primals)))
+    return outs, tuple(jac), *aux
+
+
+def _join(b: CompleteBackend, slices: list[Array], like: Array, out: Array, x: Array, axis: int) -> Array:
+    """Stack columns or rows of a Jacobian to the block of an output and a primal."""
+    shape = tuple(out.shape) + tuple(x.shape)
+    if not slices:
+        return b.namespace().zeros(shape, dtype=like.dtype, device=b.device(like))
+    xp = b.namespace(*slices)
+    return xp.reshape(xp.stack(slices, axis=axis), shape)
+
+
+def _hvp(b: CompleteBackend, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
+    def gradient(*xs: Array) -> Any:
+        _, grads, *aux = b.value_and_grad(f, xs, has_aux=has_aux)
+        return (tuple(grads), *aux) if has_aux else tuple(grads)
+
+    return b.jvp(gradient, primals, tangents, has_aux=has_aux)
+
+
+def _stop_gradient(b: CompleteBackend, x: Array) -> Array:
+    raise UnsupportedOperationError(
+        f"The backend {b.name!r} has no 'stop_gradient', and it cannot be derived from its other operations. "
+        "Compute the constant outside the differentiated function, or return it as auxiliary output with has_aux=True."
+    )
+
+
+def _missing(operation: str, alternative: str) -> Callable[..., Any]:
+    def raise_unsupported(b: CompleteBackend, *args: Any, **kwargs: Any) -> Any:
+        raise UnsupportedOperationError(
+            f"The backend {b.name!r} has no {operation!r}, and it cannot be derived from its other operations. {alternative}"
+        )
+
+    return raise_unsupported
+
+
+_DERIVED: dict[str, Callable[..., Any]] = {
+    "vjp": _vjp,
+    "jvp": _jvp,
+    "value_and_grad": _value_and_grad,
+    "linearize": _linearize,
+    "jacfwd": _jacfwd,
+    "jacrev": _jacrev,
+    "hvp": _hvp,
+    "stop_gradient": _stop_gradient,
+    "vmap": _missing("vmap", "Write the batch as a leading axis of the arrays, or map over it with a Python loop."),
+    "jit": _missing("jit", "Call the function as it is: it runs eagerly."),
+    "checkpoint": _missing("checkpoint", "Call the function as it is: it keeps its intermediate results in memory."),
+    "custom_jvp": _missing("custom_jvp", "Write the function in operations of the array API standard."),
+    "custom_vjp": _missing("custom_vjp", "Write the function in operations of the array API standard."),
+    "optimizer_step": _missing("optimizer_step", "Use the optimizers of unidiff, which need no native step."),
+}
+"""Each operation and how it is had where the backend lacks it, as a function of the backend and the operation's arguments."""

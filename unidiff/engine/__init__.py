@@ -1,0 +1,9 @@
+"""Automatic differentiation of any array API namespace, forward and reverse, in any nesting.
+
+The public face for plugins: `EngineBackend` and `Library`.
+"""
+
+from unidiff.engine.backend import EngineBackend
+from unidiff.engine.tracing import Library
+
+__all__ = ["EngineBackend", "Library"]

@@ -1,0 +1,200 @@
+"""The array object of the standard on traced arrays: operators, indexing, conversions.
+
+Conversions to Python numbers and to plain arrays raise where they would cut a derivative. They work where there is none to
+cut: for constants, booleans and integers. In-place forms rebind the traced array and never touch the value it holds; they are
+refused where another traced array is a view of the same memory, since that one would not see the change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from unidiff._typing import Device, Namespace
+from unidiff.engine.tracing import TracedArray
+from unidiff.errors import InPlaceError, ShapeError, TracedConversionError
+
+if TYPE_CHECKING:
+    from unidiff.engine.domain import Domain
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+_COMPARISON = {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}
+_UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+
+
+class TracedArrayMethods(TracedArray):
+    """What the operators do not cover."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # as for arrays: == is elementwise
+
+    @property
+    def T(self) -> Any:
+        """Transpose of a matrix."""
+        if self.ndim != 2:
+            raise ShapeError(f"x.T needs a matrix, got {self.ndim} axes; use x.mT or permute_dims")
+        return self._domain.plain.matrix_transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """Transpose of the last two axes."""
+        return self._domain.plain.matrix_transpose(self)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Namespace:
+        return self._domain.traced
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self._domain.plain._getitem(self, _plain_key(key))
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        self._refuse_if_shared()
+        self._become(self._domain.plain._setitem(self, value, _plain_key(key)))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __bool__(self) -> bool:
+        return bool(self._trace.concrete(self, "bool()"))
+
+    def __int__(self) -> int:
+        return int(self._trace.concrete(self, "int()"))
+
+    def __index__(self) -> int:
+        return self._trace.concrete(self, "an index").__index__()  # type: ignore[no-any-return]  # an int by protocol
+
+    def __float__(self) -> float:
+        return float(self._constant("float(x)"))
+
+    def __complex__(self) -> complex:
+        return complex(self._constant("complex(x)"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        value = self._domain.library.to_numpy(self._constant("numpy.asarray(x)"))
+        return value if dtype is None else value.astype(dtype)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._constant("from_dlpack(x)").__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._constant("from_dlpack(x)").__dlpack_device__()
+
+    def to_device(self, device: Device, /, *, stream: Any = None) -> Any:
+        """Copy to the device; differentiable."""
+        return self._domain.plain._to_device(self, device)
+
+    def __repr__(self) -> str:
+        kind = type(self._trace).__name__.removesuffix("Trace").lower()
+        return f"TracedArray({self._value!r}, {kind}, level={self._trace.level})"
+
+    def _constant(self, what: str) -> Any:
+        """Return the plain value of a constant or exact array; raise for one that carries a derivative."""
+        if self._trace.level and self._domain.kind(self.dtype) != "exact":
+            raise TracedConversionError(
+                f"{what} of a traced array would cut the derivative. Use functions of unidiff.array_namespace(x) instead of"
+                " Python's math or of code that converts to NumPy; for a value that must not be differentiated call"
+                " unidiff.stop_gradient(x) first, or return it through has_aux=True."
+            )
+        return self._trace.concrete(self, what)
+
+    def _become(self, other: TracedArray) -> None:
+        self._value, self._trace, self._node = other._value, other._trace, other._node
+        self._memory = None
+
+    def _refuse_if_shared(self) -> None:
+        # The object is held by each array that shares the memory, by this frame's argument and by getrefcount's.
+        if self._memory is not None and sys.getrefcount(self._memory) > 2:
+            raise InPlaceError(
+                "in-place change of a traced array that shares its memory with another one (a slice, a reshape, a transpose):"
+                " the other would not see it. Write x = x + y instead of x += y, or build the array with where, concat or"
+                " stack."
+            )
+
+    def _is_mutable(self) -> bool:
+        value: Any = self
+        while isinstance(value, TracedArray):
+            value = value._value
+        library = self._domain.library
+        return library.mutable and not isinstance(value, library.scalar_types)
+
+
+def _plain_key(key: Any) -> Any:
+    """Return an index with the constants in it unwrapped."""
+    if isinstance(key, TracedArrayMethods):
+        return key._constant("indexing with a traced array x[i]")
+    if isinstance(key, tuple):
+        return tuple(map(_plain_key, key))
+    return key
+
+
+def array_class(domain: Domain) -> type[TracedArrayMethods]:
+    """Make the class of a domain's traced arrays; `install_operators` completes it once the namespace exists."""
+    mixin = domain.library.mixin
+    bases = (TracedArrayMethods,) if mixin is None else (mixin, TracedArrayMethods)
+    body = {"__slots__": (), "_domain": domain, "__unidiff_backend__": domain.name, "__module__": __name__}
+    return type("TracedArray", bases, body)
+
+
+def install_operators(domain: Domain) -> None:
+    """Give the domain's class the operators, each the function of the namespace itself."""
+    cls: Any = domain.array_class
+    for dunder, name in _BINARY.items():
+        function = getattr(domain.plain, name)
+        setattr(cls, f"__{dunder}__", function)
+        setattr(cls, f"__r{dunder}__", _reflected(function))
+        setattr(cls, f"__i{dunder}__", _in_place(domain, function))
+    for dunder, name in _COMPARISON.items():
+        setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
+    for dunder, name in _UNARY.items():
+        setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def reflected(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return reflected
+
+
+def _in_place(domain: Domain, function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def in_place(self: Any, other: Any) -> Any:
+        result = function(self, other)
+        if not self._is_mutable():
+            return result
+        self._refuse_if_shared()
+        if result.shape != self.shape:
+            raise ShapeError(f"in-place operation on shape {self.shape} has a result of shape {result.shape}")
+        if result.dtype != self.dtype:
+            result = domain.plain.astype(result, self.dtype)
+        self._become(result)
+        return self
+
+    return in_place

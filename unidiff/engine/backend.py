@@ -1,0 +1,182 @@
+"""The engine as a backend: the flat contract of `unidiff.backend` for any array library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
+from unidiff.backend import BackendInfo
+from unidiff.engine.domain import Domain
+from unidiff.engine.forward import ForwardTrace
+from unidiff.engine.reverse import ReverseTrace, pull_back
+from unidiff.engine.rule import Rule
+from unidiff.engine.shapes import cast
+from unidiff.engine.tracing import Library, Trace, TracedArray, new_level, open_trace, wrap_constant
+from unidiff.errors import TracedConversionError
+
+
+class EngineBackend:
+    """Derivatives of a library's arrays by the engine.
+
+    Parameters
+    ----------
+    info : BackendInfo
+        What the plugin registered.
+    library : Library
+        The array library.
+    rules : mapping
+        The derivative rules, by name of the function.
+    """
+
+    def __init__(self, info: BackendInfo, library: Library, rules: Mapping[str, Rule]) -> None:
+        self.info = info
+        self.library = library
+        self.domain = Domain(library, rules)
+
+    # --- arrays
+
+    def namespace(self, *arrays: Array) -> Namespace:
+        """Return the differentiable namespace; that of traced arrays where one of the arrays is traced."""
+        return self.domain.traced if any(isinstance(x, TracedArray) for x in arrays) else self.domain.plain
+
+    def device(self, x: Array) -> Device:
+        """Return the device of a plain or traced array."""
+        return self.domain.device(x)
+
+    def to_device(self, x: Array, device: Device) -> Array:
+        """Return ``x`` on the device; differentiable."""
+        return self.domain.plain._to_device(x, device)
+
+    def devices(self) -> Sequence[Device]:
+        """Return the library's devices."""
+        return tuple(self.library.xp.__array_namespace_info__().devices())
+
+    def asarray(self, obj: Any, *, dtype: Any = None, device: Device | None = None) -> Array:
+        """Return ``obj`` as an array of the library; nested sequences of traced arrays keep their derivative."""
+        if isinstance(dtype, str):
+            dtype = getattr(self.library.xp, dtype)
+        return self.domain.plain.asarray(obj, dtype=dtype, device=device)
+
+    def from_dlpack(self, x: Array, *, device: Device | None = None) -> Array:
+        """Return an array that shares the memory of another library's where the devices allow it."""
+        return self.library.xp.from_dlpack(x) if device is None else self.library.xp.from_dlpack(x, device=device)
+
+    def to_numpy(self, x: Array) -> Any:
+        """Return a plain array as a NumPy array."""
+        if isinstance(x, TracedArray):
+            if x._trace.level:
+                raise TracedConversionError("a traced array cannot leave its transform; return it instead")
+            x = x._value
+        return self.library.to_numpy(x)
+
+    def stop_gradient(self, x: Array) -> Array:
+        """Return ``x`` as a constant to all derivatives being taken."""
+        if not isinstance(x, TracedArray):
+            return x
+        return wrap_constant(self.domain, x._trace.concrete(x, "stop_gradient"))
+
+    # --- derivatives
+
+    def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
+        primals = tuple(map(self._private, primals))
+        trace, outs, aux = self._record(f, primals, has_aux)
+        tape = trace.close()
+        values, nodes = self._split(trace, outs)
+
+        def pullback(cotangents: Arrays) -> tuple[Array, ...]:
+            seeds = [
+                (node, cast(trace.xp, ct, value.dtype))
+                for node, value, ct in zip(nodes, values, cotangents, strict=True)
+                if node is not None
+            ]
+            return self._pull(trace, tape, seeds, primals, consume=False, given=cotangents)
+
+        result = tuple(self._finish(values, primals, always=True))
+        return (result, pullback, aux) if has_aux else (result, pullback)
+
+    def value_and_grad(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(value, grads)`` or ``(value, grads, aux)``; the recording is freed as it is used."""
+        trace, outs, aux = self._record(f, primals, has_aux)
+        tape = trace.close()
+        (value,), (node,) = self._split(trace, outs)
+        seeds = [] if node is None else [(node, trace.xp.ones((), dtype=value.dtype, device=self.domain.device(value)))]
+        grads = self._pull(trace, tape, seeds, primals, consume=True, given=())
+        (value,) = self._finish((value,), primals)
+        return (value, grads, aux) if has_aux else (value, grads)
+
+    def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
+        primals, tangents = tuple(map(self._lift, primals)), tuple(map(self._lift, tangents))
+        with new_level() as level:
+            trace = open_trace(ForwardTrace, self.domain, level, (*primals, *tangents))
+            try:
+                outs, aux = _call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
+            finally:
+                trace.close()
+        values, nodes = self._split(trace, outs)
+        tangents_out = [self._zeros_like(y) if t is None else t for y, t in zip(values, nodes, strict=True)]
+        given = (*primals, *tangents)
+        result = self._finish(values, given)
+        pushed = self._finish(tangents_out, (*given, *result))
+        return (result, pushed, self._release(trace, aux)) if has_aux else (result, pushed)
+
+    def _record(self, f: FlatFunction, primals: Arrays, has_aux: bool) -> tuple[ReverseTrace, Arrays, Arrays]:
+        primals = [self._lift(x) for x in primals]
+        with new_level() as level:
+            trace = open_trace(ReverseTrace, self.domain, level, tuple(primals))
+            outs, aux = _call(f, [trace.variable(x) for x in primals], has_aux)
+        return trace, outs, self._release(trace, aux)
+
+    def _split(self, trace: Trace, outs: Arrays) -> tuple[list[Any], list[Any]]:
+        """Return the values of outputs, and their nodes, None for those that are constant to the trace."""
+        values, nodes = [], []
+        for out in outs:
+            own = isinstance(out, TracedArray) and out._trace is trace
+            values.append(trace.lower(out))
+            nodes.append(out._node if own else None)
+        return values, nodes
+
+    def _pull(
+        self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool, given: Arrays
+    ) -> tuple[Array, ...]:
+        plain = trace.base and not any(isinstance(seed, TracedArray) for _, seed in seeds)
+        grads = pull_back(
+            self.domain, tape, seeds, len(primals), self.domain.raw if plain else self.domain.plain,
+            in_place=plain and self.library.mutable, has_complex=trace.has_complex, consume=consume,
+        )  # fmt: skip
+        full = [self._zeros_like(x) if g is None else g for x, g in zip(primals, grads, strict=True)]
+        return self._finish(full, (*primals, *given))
+
+    def _zeros_like(self, x: Array) -> Array:
+        return self.domain.zeros(tuple(x.shape), x.dtype, self.domain.device(x))
+
+    def _lift(self, x: Array) -> Array:
+        """Return what a new trace holds of an argument: constants unwrapped."""
+        return x._value if isinstance(x, TracedArray) and x._trace.level == 0 else x
+
+    def _private(self, x: Array) -> Array:
+        """Return a copy of a plain array that a recording will outlive the call with; later changes do not reach it."""
+        return self.library.xp.asarray(x, copy=True) if not isinstance(x, TracedArray) and self.library.mutable else x
+
+    def _release(self, trace: Trace, aux: Arrays) -> tuple[Array, ...]:
+        return self._finish([trace.lower(x) for x in aux], ())
+
+    def _finish(self, results: Sequence[Array], given: Sequence[Array], *, always: bool = False) -> tuple[Array, ...]:
+        """Make results the caller's own: arrays, not scalars, that share memory with nothing given nor with each other."""
+        own = self.library.own
+        if own is None:
+            return tuple(results)
+        seen = {id(x) for x in given}
+        finished = []
+        for x in results:
+            if not isinstance(x, TracedArray):
+                x = own(x, always or id(x) in seen)
+            seen.add(id(x))
+            finished.append(x)
+        return tuple(finished)
+
+
+def _call(f: Callable[..., Any], args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
+    return f(*args) if has_aux else (f(*args), ())

@@ -1,0 +1,97 @@
+"""A domain: one array library joined with the rules, its three namespaces and its class of traced arrays.
+
+The three namespaces hold the same functions. ``raw`` works on plain arrays only and is what rules compute with when nothing is
+nested. ``plain`` is the differentiable namespace that users get: it takes plain and traced arrays and makes plain ones.
+``traced`` is what a traced array answers to ``__array_namespace__``: as ``plain``, but what it creates are constants of the
+traced kind, because libraries that ask arrays for their namespace refuse to mix two kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unidiff._typing import Array, Device, DType, Namespace
+from unidiff.engine.array import array_class, install_operators
+from unidiff.engine.indexing import add_at
+from unidiff.engine.namespace import build_namespaces
+from unidiff.engine.rule import Rule
+from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray
+
+
+class Operation:
+    """A rule bound to a library: the function on plain arrays, and the one that also takes traced arrays.
+
+    For elementwise rules ``selectors`` picks what each argument's map needs from the values and the result.
+    """
+
+    __slots__ = ("domain", "function", "name", "pushes", "raw", "rule", "selectors")
+
+    def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
+        self.domain = domain
+        self.name = rule.name
+        self.rule = rule
+        self.raw = raw
+        self.function: Callable[..., Any] = raw
+        self.pushes = rule.vjps if rule.kind == "elementwise" else ()
+        self.selectors = tuple(_SELECTORS.get(positions) for positions in rule.residuals)
+
+
+_SELECTORS: dict[tuple[int, ...], Callable[..., tuple[Any, ...]]] = {
+    (): lambda a, b, y: (),
+    (0,): lambda a, b, y: (a,),
+    (1,): lambda a, b, y: (b,),
+    (-1,): lambda a, b, y: (y,),
+    (0, 1): lambda a, b, y: (a, b),
+    (0, -1): lambda a, b, y: (a, y),
+    (1, -1): lambda a, b, y: (b, y),
+    (-1, 0): lambda a, b, y: (y, a),
+    (-1, 1): lambda a, b, y: (y, b),
+    (0, 1, -1): lambda a, b, y: (a, b, y),
+    (-1, 0, 1): lambda a, b, y: (y, a, b),
+}
+
+
+class Domain:
+    """One array library joined with the rules; see the module's docstring."""
+
+    def __init__(self, library: Library, rules: Mapping[str, Rule]) -> None:
+        self.library = library
+        self.name = library.name
+        self.array_types = library.array_types
+        self.operands = SCALARS | set(library.array_types)
+        self.array_class: type[TracedArray] = array_class(self)
+        self.operations: dict[str, Operation] = {}
+        self._kinds: dict[DType, str] = {}
+        self.raw: Namespace
+        self.plain: Namespace
+        self.traced: Namespace
+        self.raw, self.plain, self.traced = build_namespaces(self, rules)
+        install_operators(self)
+        self.constant = ConstantTrace(self, 0, True)
+
+    def accepts(self, x: Any) -> bool:
+        """Whether ``x`` is a Python number or a plain array of the library."""
+        return type(x) in self.operands or isinstance(x, self.array_types)
+
+    def device(self, value: Any) -> Device:
+        """Return the device of a plain or traced array."""
+        return value.device
+
+    def kind(self, dtype: DType) -> str:
+        """Return ``"real"``, ``"complex"`` or, for integers and booleans, ``"exact"``."""
+        try:
+            return self._kinds[dtype]
+        except KeyError:
+            isdtype = self.library.xp.isdtype
+            real, imaginary = isdtype(dtype, "real floating"), isdtype(dtype, "complex floating")
+            kind = self._kinds[dtype] = "real" if real else "complex" if imaginary else "exact"
+            return kind
+
+    def add_at(self, buffer: Array, key: Any, values: Array) -> None:
+        """Add into a part of a plain array in place; repeated indices accumulate."""
+        add_at(self.library, buffer, key, values)
+
+    def zeros(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Array:
+        """Return a plain array of zeros."""
+        return self.library.xp.zeros(shape, dtype=dtype, device=device)

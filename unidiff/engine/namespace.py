@@ -1,0 +1,272 @@
+"""Builds the namespaces of a domain from the library's own and the rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from unidiff._typing import Namespace
+from unidiff.engine.indexing import INDEXING
+from unidiff.engine.rule import Rule
+from unidiff.engine.tracing import Library, TracedArray, dispatch, wrap_constant
+from unidiff.errors import MissingRuleError, NotDifferentiableError
+
+if TYPE_CHECKING:
+    from unidiff.engine.domain import Domain, Operation
+
+SUBMODULES = ("linalg", "fft", "special")
+_UNRULED_PASS = ("__array_namespace_info__",)
+
+
+def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespace, Namespace, Namespace]:
+    """Return the namespaces ``raw``, ``plain`` and ``traced`` and fill ``domain.operations``."""
+    from unidiff.engine.domain import Operation
+
+    library = domain.library
+    raw, plain, traced = (_module(f"unidiff.engine.{face}.{domain.name}") for face in ("raw", "plain", "traced"))
+    _copy_untraceable(library, (raw, plain, traced), rules)
+    for name, rule in rules.items():
+        implementation = _raw(domain, rule, raw)
+        if implementation is None:
+            continue
+        operation = Operation(domain, rule, _flat(rule, implementation))
+        operation.function = _documented(_function(domain, operation, implementation, plain), implementation, name)
+        domain.operations[name] = operation
+        _set(raw, name, implementation)
+        _set(plain, name, operation.function)
+        _set(traced, name, _wrapping(domain, operation.function) if rule.kind == "creation" else operation.function)
+    _set(plain, "asarray", partial(asarray, domain, plain))
+    _set(traced, "asarray", _wrapping(domain, partial(asarray, domain, plain)))
+    for face in (plain, traced):
+        _refuse_unruled(domain, library.xp, face)
+    return raw, plain, traced
+
+
+def _module(name: str) -> ModuleType:
+    module = sys.modules.setdefault(name, ModuleType(name, "A namespace of the array API standard."))
+    for submodule in SUBMODULES:
+        full = f"{name}.{submodule}"
+        setattr(module, submodule, sys.modules.setdefault(full, ModuleType(full)))
+    return module
+
+
+def _set(module: ModuleType, dotted: str, value: Any) -> None:
+    *path, name = dotted.split(".")
+    for part in path:
+        module = getattr(module, part)
+    setattr(module, name, value)
+
+
+def _get(namespace: Namespace, dotted: str) -> Any:
+    for part in dotted.split("."):
+        namespace = getattr(namespace, part, None)
+    return namespace
+
+
+def _copy_untraceable(library: Library, faces: tuple[ModuleType, ...], rules: Mapping[str, Rule]) -> None:
+    """Copy constants, dtypes and what else is not a function into every face."""
+    xp = library.xp
+    for name in dir(xp):
+        value = getattr(xp, name)
+        if name in rules or isinstance(value, ModuleType):
+            continue
+        if name in _UNRULED_PASS or not (name.startswith("_") or (callable(value) and not isinstance(value, type))):
+            for face in faces:
+                setattr(face, name, value)
+    for face in faces:
+        face.__dict__["__array_api_version__"] = getattr(xp, "__array_api_version__", "2025.12")
+    _copy_raw_functions(xp, faces[0], rules)
+
+
+def _copy_raw_functions(xp: Namespace, raw: ModuleType, rules: Mapping[str, Rule]) -> None:
+    for prefix, source in ((None, xp), *((s, getattr(xp, s, None)) for s in SUBMODULES)):
+        for name in dir(source) if source is not None else ():
+            value = getattr(source, name)
+            dotted = f"{prefix}.{name}" if prefix else name
+            if callable(value) and not name.startswith("_") and dotted not in rules:
+                _set(raw, dotted, value)
+
+
+def _raw(domain: Domain, rule: Rule, raw: ModuleType) -> Callable[..., Any] | None:
+    """Return the function on plain arrays: the library's own, else the rule's implementation over the raw namespace."""
+    library = domain.library
+    found = library.natives.get(rule.name) or _get(library.xp, rule.name) or _indexing(library, rule.name)
+    if found is None and rule.implementation is not None:
+        found = partial(rule.implementation, raw)
+    return found  # type: ignore[no-any-return]  # a function of a foreign namespace
+
+
+def _indexing(library: Library, name: str) -> Callable[..., Any] | None:
+    function = INDEXING.get(name)
+    return None if function is None else partial(function, library)
+
+
+def _flat(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with the arrays of a packed variadic rule as separate arguments."""
+    if not rule.packed:
+        return function
+
+    def flat(*arrays: Any, **kwargs: Any) -> Any:
+        return function(list(arrays), **kwargs)
+
+    return flat
+
+
+def _documented(function: Callable[..., Any], original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Give the function the name, docstring and signature of the one it stands for."""
+    short = name.rpartition(".")[2]
+    function.__name__ = function.__qualname__ = short
+    function.__doc__ = getattr(original, "__doc__", None)
+    if not isinstance(original, partial):
+        function.__wrapped__ = original  # type: ignore[attr-defined]  # what inspect.signature follows
+    return function
+
+
+def _function(
+    domain: Domain, op: Operation, original: Callable[..., Any], plain: Namespace
+) -> Callable[..., Any]:
+    rule = op.rule
+    if rule.kind == "elementwise" and len(rule.vjps) == 1:
+        return _unary(domain, op)
+    if rule.kind == "elementwise" and len(rule.vjps) == 2:
+        return _binary(domain, op)
+    if rule.kind == "composite":
+        return _composite(rule, original, plain)
+    if rule.kind in ("nondifferentiable", "creation"):
+        return _refusing(domain, op, original)
+    return _general(domain, op, original)
+
+
+def _unary(domain: Domain, op: Operation) -> Callable[..., Any]:
+    traced, raw = domain.array_class, op.raw
+
+    def function(x: Any, /) -> Any:
+        if type(x) is traced:
+            return x._trace.unary(op, x)
+        return raw(x)
+
+    return function
+
+
+def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
+    traced, raw, operands = domain.array_class, op.raw, domain.operands
+
+    def function(x1: Any, x2: Any, /) -> Any:
+        if type(x1) is traced:
+            trace = x1._trace
+            if type(x2) is traced:
+                if x2._trace is trace:
+                    return trace.binary(op, x1, x2)
+            elif type(x2) in operands:
+                return trace.binary(op, x1, x2)
+        elif type(x2) is traced:
+            if type(x1) in operands:
+                return x2._trace.binary(op, x1, x2)
+        elif not (isinstance(x1, TracedArray) or isinstance(x2, TracedArray)):
+            return raw(x1, x2)
+        return dispatch(domain, op, (x1, x2), {})
+
+    return function
+
+
+def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
+    arguments = op.rule.arguments
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
+        for arg in positional:
+            if isinstance(arg, TracedArray):
+                return dispatch(domain, op, positional, keywords)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _composite(rule: Rule, original: Callable[..., Any], plain: Namespace) -> Callable[..., Any]:
+    arguments, implementation = rule.arguments, rule.implementation
+    assert implementation is not None
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
+        for arg in positional:
+            if isinstance(arg, TracedArray):
+                return implementation(plain, *positional, **keywords)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _refusing(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with an error for traced arguments; constants are unwrapped."""
+    rule = op.rule
+    reason = rule.reason or "it makes an array from Python numbers, so the derivative would be lost"
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        traced = [x for x in (*args, *kwargs.values()) if isinstance(x, TracedArray)]
+        if not traced:
+            return original(*args, **kwargs)
+        if any(x._trace.level for x in traced):
+            raise NotDifferentiableError(f"{op.name} does not take a traced array: {reason}.")
+        plain = [_unwrap_constant(x) for x in args]
+        return wrap_constant(domain, original(*plain, **{k: _unwrap_constant(v) for k, v in kwargs.items()}))
+
+    return function
+
+
+def _unwrap_constant(x: Any) -> Any:
+    return x._value if isinstance(x, TracedArray) else x
+
+
+def _wrapping(domain: Domain, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return wrap_constant(domain, function(*args, **kwargs))
+
+    return wrapped
+
+
+def _refuse_unruled(domain: Domain, xp: Namespace, face: ModuleType) -> None:
+    """Let functions of the library that have no rule work on plain arrays and raise on traced ones."""
+    sources = [(face, xp), *((getattr(face, s), getattr(xp, s, None)) for s in SUBMODULES)]
+    for module, source in sources:
+        for name in dir(source) if source is not None else ():
+            value = getattr(source, name)
+            if not name.startswith("_") and callable(value) and not hasattr(module, name):
+                setattr(module, name, _unruled(domain, value, name))
+
+
+def _unruled(domain: Domain, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, TracedArray) and x._trace.level for x in (*args, *kwargs.values())):
+            raise MissingRuleError(
+                f"the backend {domain.name!r} has no derivative rule for {name!r}. Write it with functions of the array API"
+                " standard, or give it a rule with unidiff.custom_jvp or unidiff.custom_vjp."
+            )
+        return function(*map(_unwrap_constant, args), **{k: _unwrap_constant(v) for k, v in kwargs.items()})
+
+    return guarded
+
+
+def asarray(
+    domain: Domain, xp: Namespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+) -> Any:
+    """Convert to an array; nested sequences that contain traced arrays are stacked, so that the derivative is kept."""
+    if isinstance(obj, TracedArray):
+        if dtype is not None and obj.dtype != dtype:
+            return xp.astype(obj, dtype)
+        return xp.positive(obj) if copy and domain.kind(obj.dtype) != "exact" else obj
+    if isinstance(obj, (list, tuple)) and _contains_traced(obj):
+        parts = [asarray(domain, xp, item, dtype=dtype, device=device) for item in obj]
+        common = xp.result_type(*parts)
+        return xp.stack([part if part.dtype == common else xp.astype(part, common) for part in parts])
+    return domain.library.xp.asarray(obj, dtype=dtype, device=device, copy=copy)
+
+
+def _contains_traced(obj: Any) -> bool:
+    if isinstance(obj, (list, tuple)):
+        return any(map(_contains_traced, obj))
+    return isinstance(obj, TracedArray)

@@ -1,0 +1,297 @@
+"""Reverse mode: a flat tape of edges, and the pass that pulls cotangents back along it.
+
+The node of a traced array is its index on the tape. An entry of the tape is a chain of *edges*, one for each traced argument
+of the operation::
+
+    (pull, parent, residuals, restoration, next_edge)
+
+``pull(xp, g, *residuals)`` is the cotangent that flows to the node ``parent``; the restoration is the shape and dtype the
+parent has where broadcasting or promotion may have changed them, else None. Tuples and a list instead of node objects and
+closures keep an operation cheap and spare the garbage collector. An operation with several results is an entry whose
+cotangent is a `Slots`, followed by one entry for each result that fills its slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from unidiff._typing import Array, Namespace
+from unidiff.engine.rule import CONJUGATE
+from unidiff.engine.shapes import Aval, restore
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.errors import LeakedTracerError, MissingRuleError
+
+Edge = tuple[Any, int, tuple[Any, ...], Any, Any]
+
+
+class ReverseTrace(Trace):
+    """One recording for reverse mode."""
+
+    __slots__ = ("has_complex", "new", "tape")
+
+    def __init__(self, domain: Any, level: int, base: bool) -> None:
+        super().__init__(domain, level, base)
+        self.tape: Any = []
+        self.new = domain.array_class
+        self.has_complex = False
+
+    def variable(self, primal: Array) -> TracedArray:
+        """Return an input of the recording."""
+        if self.domain.kind(primal.dtype) == "complex":
+            self.has_complex = True
+        return self._node(primal, None)
+
+    def close(self) -> list[Any]:
+        """Refuse further operations and return the tape."""
+        tape, self.tape = self.tape, _Closed()
+        return tape  # type: ignore[no-any-return]  # a list until here
+
+    def _node(self, value: Any, edge: Edge | None) -> TracedArray:
+        tape = self.tape
+        tape.append(edge)
+        return self.new(value, self, len(tape) - 1)  # type: ignore[no-any-return]  # the domain's own class
+
+    def unary(self, op: Any, x: TracedArray) -> Any:
+        """Record an elementwise function of one argument."""
+        value = x._value
+        ans = op.raw(value) if self.base else op.function(value)
+        tape = self.tape
+        tape.append((op.pushes[0], x._node, op.selectors[0](value, None, ans), None, None))
+        return self.new(ans, self, len(tape) - 1)
+
+    def binary(self, op: Any, x1: Any, x2: Any) -> Any:
+        """Record an elementwise function of two arguments."""
+        own1, own2 = isinstance(x1, TracedArray), isinstance(x2, TracedArray)
+        value1 = x1._value if own1 else x1
+        value2 = x2._value if own2 else x2
+        ans = op.raw(value1, value2) if self.base else op.function(value1, value2)
+        edge = None
+        if own2:
+            restoration = None if type(x1) in _REAL_SCALARS else self._restoration(value2, ans)
+            edge = (op.pushes[1], x2._node, op.selectors[1](value1, value2, ans), restoration, None)
+        if own1:
+            restoration = None if type(x2) in _REAL_SCALARS else self._restoration(value1, ans)
+            edge = (op.pushes[0], x1._node, op.selectors[0](value1, value2, ans), restoration, edge)
+        tape = self.tape
+        tape.append(edge)
+        return self.new(ans, self, len(tape) - 1)
+
+    def _restoration(self, value: Any, ans: Any) -> Any:
+        """Return the shape and dtype to bring a cotangent back to, None where broadcasting and promotion changed nothing."""
+        shape, dtype = value.shape, value.dtype
+        if dtype is ans.dtype:
+            return None if shape == ans.shape else (shape, dtype)
+        if self.domain.kind(ans.dtype) == "complex":
+            self.has_complex = True
+        return shape, dtype
+
+    def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Evaluate the operation and record an edge for each traced argument."""
+        values = [self.lower(arg) for arg in args]
+        ans = self.evaluate(op, values, kwargs)
+        if op.rule.kind == "zero":
+            return wrap_constant(self.domain, ans)
+        single = not isinstance(ans, (tuple, list))
+        if single and self._exact(ans):
+            return wrap_constant(self.domain, ans)
+        traced = [i for i, arg in enumerate(args) if isinstance(arg, TracedArray) and arg._trace is self]
+        edge = self._edges(op, args, values, ans, kwargs, traced)
+        if edge is None:
+            return wrap_constant(self.domain, ans)
+        if single:
+            node = self._node(ans, edge)
+            if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
+                _share_memory(args[0], node)
+            return node
+        return self._several(ans, edge)
+
+    def _exact(self, ans: Any) -> bool:
+        kind = self.domain.kind(ans.dtype)
+        if kind == "complex":
+            self.has_complex = True
+        return bool(kind == "exact")
+
+    def _edges(
+        self, op: Any, args: Any, values: list[Any], ans: Any, kwargs: Mapping[str, Any], traced: list[int]
+    ) -> Edge | None:
+        rule = op.rule
+        elementwise = rule.kind == "elementwise"
+        residuals = () if elementwise else self._residuals(rule, values, ans)
+        edge: Edge | None = None
+        for position in reversed(traced):
+            pull = pull_of(op, position)
+            if pull is None:
+                continue
+            if elementwise:
+                needed: tuple[Any, ...] = tuple(ans if i < 0 else values[i] for i in rule.residuals[position])
+            else:
+                needed = (position, *residuals) if rule.variadic else residuals
+            if kwargs:
+                pull = partial(pull, **kwargs)
+            value = values[position]
+            edge = (pull, args[position]._node, needed, (value.shape, value.dtype), edge)
+        return edge
+
+    def _residuals(self, rule: Any, values: list[Any], ans: Any) -> tuple[Any, ...]:
+        """Return the result and the arguments for the cotangent maps, as abstract values where those suffice."""
+        keep = rule.keep
+        kept = ans if -1 in keep else self._abstract(ans)
+        if rule.variadic:
+            return (kept, *values) if 0 in keep else (kept, *map(self._abstract, values))
+        return (kept, *(value if i in keep else self._abstract(value) for i, value in enumerate(values)))
+
+    def _abstract(self, value: Any) -> Any:
+        if isinstance(value, (TracedArray, *self.domain.array_types)):
+            return Aval(value.shape, value.dtype, self.domain.device(value))
+        if isinstance(value, (tuple, list)) and value and isinstance(value[0], (TracedArray, *self.domain.array_types)):
+            return tuple(map(self._abstract, value))
+        return value
+
+    def _several(self, ans: Any, edge: Edge) -> Any:
+        self.tape.append(edge)
+        join = len(self.tape) - 1
+        outputs = []
+        for slot, value in enumerate(ans):
+            if self._exact(value):
+                outputs.append(wrap_constant(self.domain, value))
+            else:
+                outputs.append(self._node(value, (_fill, join, (slot, len(ans)), None, None)))
+        return type(ans)(*outputs) if hasattr(ans, "_fields") else type(ans)(outputs)
+
+
+_REAL_SCALARS = frozenset({bool, int, float})
+
+
+class _Closed:
+    def append(self, edge: Any) -> None:
+        raise LeakedTracerError(LEAKED)
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _share_memory(base: TracedArray, view: TracedArray) -> None:
+    if base._memory is None:
+        base._memory = object()
+    view._memory = base._memory
+
+
+def pull_of(op: Any, position: int) -> Any:
+    """Return the cotangent map of one argument, None for an argument that carries no derivative."""
+    vjps = op.rule.vjps
+    if op.rule.variadic:
+        return vjps[0]
+    if position >= len(vjps):
+        raise MissingRuleError(f"{op.name} has no reverse rule for its argument {position}")
+    return vjps[position]
+
+
+class Slots:
+    """The cotangents of an operation with several results, on their way to it."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __add__(self, other: Slots) -> Slots:
+        """Merge; the left operand is ours alone, so it is filled in place."""
+        for slot, g in enumerate(other.items):
+            if g is not None:
+                mine = self.items[slot]
+                self.items[slot] = g if mine is None else mine + g
+        return self
+
+
+def _fill(xp: Namespace, g: Any, slot: int, count: int) -> Slots:
+    items: list[Any] = [None] * count
+    items[slot] = g
+    return Slots(items)
+
+
+class Scatter:
+    """The cotangent of an indexed part, before it is added into the cotangent of the whole."""
+
+    __slots__ = ("key", "shape", "value")
+
+    def __init__(self, shape: tuple[int, ...], key: Any, value: Any) -> None:
+        self.shape = shape
+        self.key = key
+        self.value = value
+
+
+def part_cotangent(shape: tuple[int, ...], key: Any, g: Array) -> Any:
+    """Return what the rule of indexing gives back: the pull-back adds it into the cotangent of the whole."""
+    return Scatter(shape, key, g)
+
+
+def pull_back(
+    domain: Any, tape: list[Any], seeds: Sequence[tuple[int, Any]], inputs: int, xp: Namespace, *,
+    in_place: bool, has_complex: bool, consume: bool,
+) -> list[Any]:  # fmt: skip
+    """Return the cotangents of the first ``inputs`` nodes, None for those that nothing depends on.
+
+    With ``consume`` the tape is emptied on the way, which frees the residuals as soon as they are used. ``in_place`` says
+    that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two.
+    """
+    last = max((node for node, _ in seeds), default=-1)
+    if consume:
+        del tape[last + 1 :]
+    cotangents: list[Any] = [None] * (last + 1)
+    owned: set[int] = set()
+    for node, seed in seeds:
+        cotangents[node] = seed if cotangents[node] is None else cotangents[node] + seed
+    for index in range(last, inputs - 1, -1):
+        edge = tape.pop() if consume else tape[index]
+        g = cotangents.pop()
+        if g is None:
+            continue
+        if type(g) is Slots:
+            g = tuple(g.items)
+            conjugate = False
+        else:
+            conjugate = has_complex and domain.kind(g.dtype) == "complex"
+        while edge is not None:
+            pull, parent, residuals, restoration, edge = edge
+            if conjugate:
+                pull = CONJUGATE.get(pull, pull)
+            part = pull(xp, g, *residuals)
+            if type(part) is Scatter:
+                _scatter(domain, xp, cotangents, owned, parent, part, in_place)
+                continue
+            if restoration is not None:
+                part = restore(xp, part, *restoration)
+            total = cotangents[parent]
+            if total is None:
+                cotangents[parent] = part
+            elif parent in owned:
+                total += part
+                cotangents[parent] = total
+            else:
+                cotangents[parent] = total + part
+                if in_place and type(part) is not Slots:
+                    owned.add(parent)
+    if consume:
+        tape.clear()
+    cotangents.extend([None] * (inputs - len(cotangents)))
+    return cotangents
+
+
+def _scatter(
+    domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, part: Scatter, in_place: bool
+) -> None:
+    """Add the cotangent of an indexed part into that of the whole, in place where the buffer is ours."""
+    total = cotangents[parent]
+    if not in_place:
+        whole = xp._scatter(part.value, part.shape, part.key)
+        cotangents[parent] = whole if total is None else total + whole
+        return
+    if parent not in owned:
+        buffer = xp.zeros(part.shape, dtype=part.value.dtype, device=domain.device(part.value))
+        if total is not None:
+            buffer += total
+        cotangents[parent] = total = buffer
+        owned.add(parent)
+    domain.add_at(total, part.key, part.value)

@@ -1,0 +1,100 @@
+"""Shapes, axes and dtypes: what every rule needs once and the engine does once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidiff._typing import Array, Device, DType, Namespace
+from unidiff.errors import ShapeError
+
+Axis = int | tuple[int, ...] | None
+
+
+class Aval:
+    """The abstract value of an array: what remains of an argument whose elements a cotangent map does not need."""
+
+    __slots__ = ("device", "dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType, device: Device) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.device = device
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        total = 1
+        for length in self.shape:
+            total *= length
+        return total
+
+    def __repr__(self) -> str:
+        return f"Aval(shape={self.shape}, dtype={self.dtype})"
+
+
+def normalize_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes as non-negative integers in the given order; None means all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ShapeError(f"axis {a} is out of range for an array with {ndim} axes")
+    return tuple(a % ndim for a in axes)
+
+
+def expand_reduced(xp: Namespace, g: Array, ndim: int, axis: Axis, keepdims: bool) -> Array:
+    """Give the result of a reduction its reduced axes back, with length 1."""
+    if keepdims or ndim == 0:
+        return g
+    axes = normalize_axes(axis, ndim)
+    shape = list(g.shape)
+    for a in sorted(axes):
+        shape.insert(a, 1)
+    return xp.reshape(g, tuple(shape))
+
+
+def expand_reduced_like(xp: Namespace, g: Array, x: Any, axis: Axis, keepdims: bool) -> Array:
+    """Spread the cotangent of a reduction of ``x`` over the shape of ``x``."""
+    return xp.broadcast_to(expand_reduced(xp, g, len(x.shape), axis, keepdims), x.shape)
+
+
+def sum_to_shape(xp: Namespace, g: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over the axes along which an array of the shape was broadcast: the adjoint of broadcasting."""
+    extra = len(g.shape) - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, length in enumerate(shape) if length == 1 and g.shape[i + extra] != 1
+    )
+    if axes:
+        g = xp.sum(g, axis=axes, dtype=g.dtype, keepdims=True)
+    return xp.reshape(g, shape) if tuple(g.shape) != tuple(shape) else g
+
+
+def restore(xp: Namespace, g: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+    """Bring a cotangent to the shape and dtype of its primal: sum over broadcast axes, real part of a real primal's."""
+    if g.shape != shape:
+        g = sum_to_shape(xp, g, shape)
+    if g.dtype != dtype:
+        g = cast(xp, g, dtype)
+    return g
+
+
+def match(xp: Namespace, t: Array, ans: Array) -> Array:
+    """Bring a tangent to the shape and dtype of the result it belongs to."""
+    if t.shape != ans.shape:
+        t = xp.broadcast_to(t, ans.shape)
+    if t.dtype != ans.dtype:
+        t = cast(xp, t, ans.dtype)
+    return t
+
+
+def cast(xp: Namespace, x: Array, dtype: DType) -> Array:
+    """Convert between floating dtypes; from complex to real by the real part, the projection in ``Re <u, v>``."""
+    if xp.isdtype(x.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+        x = xp.real(x)
+    return x if x.dtype == dtype else xp.astype(x, dtype)

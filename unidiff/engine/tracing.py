@@ -1,0 +1,246 @@
+"""Traced arrays, traces and their levels.
+
+A *trace* is one run of one transform. A traced array belongs to one trace and holds the value that the trace sees, which is a
+plain array or a traced array of an enclosing trace, together with what the trace needs to know about it (its index on the
+tape, its tangent, its batch axis). Traces nest: each has a level one above the trace that encloses it, and an operation is
+handled by the trace with the highest level among its arguments, to which all other arguments are constants. That comparison
+of traces by identity is what keeps perturbations of nested derivatives apart.
+
+Levels live in a `contextvars.ContextVar`, so threads and asynchronous tasks do not see each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from unidiff._typing import Array, Device, DType, Namespace
+from unidiff.errors import LeakedTracerError, MixedBackendsError, NotAnArrayError
+
+_level: ContextVar[int] = ContextVar("unidiff_trace_level", default=0)
+
+SCALARS = frozenset({bool, int, float, complex})
+"""Python's own numbers, which every function of the standard accepts beside an array."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Library:
+    """An array library as the engine sees it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend whose arrays these are.
+    xp : Namespace
+        The library's array API namespace.
+    array_types : tuple of type
+        Its plain arrays, scalars that its functions return included.
+    scalar_types : tuple of type
+        Those of them that are immutable scalars, where ``x += 1`` makes a new object.
+    scatter_add : callable or None
+        ``scatter_add(buffer, key, values)`` adds in place, repeated indices accumulating. None where the library's arrays
+        are not mutable or it has no such function; the engine then uses a slower way made of standard functions.
+    mutable : bool
+        Whether ``buffer[key] = value`` and ``buffer += value`` change an array in place.
+    to_numpy : callable
+        Turns a plain array into one of NumPy, for ``__array__`` of constants.
+    to_device : callable or None
+        Copies a plain array to a device; None where there is only one.
+    own : callable or None
+        ``own(x, shared)`` returns a result as an array of the caller's own: a copy where ``shared`` says so or where ``x``
+        is a view or cannot be written to. None where arrays are immutable.
+    natives : mapping
+        The library's own implementations of unidiff's functions beyond the standard, by name.
+    mixin : type or None
+        Extra methods for the class of traced arrays, such as the library's dispatch protocols.
+    """
+
+    name: str
+    xp: Namespace
+    array_types: tuple[type, ...]
+    to_numpy: Callable[[Array], Any]
+    scalar_types: tuple[type, ...] = ()
+    to_device: Callable[[Array, Device], Array] | None = None
+    own: Callable[[Array, bool], Array] | None = None
+    scatter_add: Callable[[Array, Any, Array], None] | None = None
+    mutable: bool = True
+    natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    mixin: type | None = None
+
+
+class Trace:
+    """One run of a transform; the base of the forward, reverse and batching traces.
+
+    A trace over plain values (`base`) evaluates and differentiates with the library's own functions; one that encloses
+    others does so with the differentiable namespace, which gives the derivatives of derivatives.
+    """
+
+    __slots__ = ("base", "domain", "level", "xp")
+
+    def __init__(self, domain: Any, level: int, base: bool) -> None:
+        self.domain = domain
+        self.level = level
+        self.base = base
+        self.xp: Namespace = domain.raw if base else domain.plain
+
+    def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Evaluate the operation on arguments of which at least one belongs to this trace."""
+        raise NotImplementedError
+
+    def unary(self, op: Any, x: TracedArray) -> Any:
+        """`process` for one traced argument and nothing else."""
+        return self.process(op, (x,), {})
+
+    def binary(self, op: Any, x1: Any, x2: Any) -> Any:
+        """`process` for two arguments: this trace's own, or one of its own beside a plain array or Python number."""
+        return self.process(op, (x1, x2), {})
+
+    def evaluate(self, op: Any, values: list[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the value of the operation one level down."""
+        return (op.raw if self.base else op.function)(*values, **kwargs)
+
+    def lower(self, x: Any) -> Any:
+        """Return the value this trace sees in ``x``: its own traced arrays and constants unwrapped, others as they are."""
+        if isinstance(x, TracedArray) and (x._trace is self or x._trace.level == 0):
+            return x._value
+        return x
+
+    def concrete(self, x: TracedArray, purpose: str) -> Any:
+        """Return the plain value of ``x`` for Python control flow, or raise where there is none."""
+        value = x._value
+        return value._trace.concrete(value, purpose) if isinstance(value, TracedArray) else value
+
+
+class ConstantTrace(Trace):
+    """The trace of constants: arrays of the differentiable namespace that depend on no traced input."""
+
+    __slots__ = ()
+
+    def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Evaluate on plain values and wrap the results again."""
+        return wrap_constant(self.domain, op.raw(*map(self.lower, args), **kwargs))
+
+
+class TracedArray:
+    """An array that is being differentiated; `unidiff.engine.array` adds the array object of the standard.
+
+    Every library has its own subclass, so that a test for the exact type also tells the library.
+    """
+
+    __slots__ = ("_memory", "_node", "_trace", "_value")
+
+    _domain: Any
+    __unidiff_backend__: str
+
+    def __init__(self, value: Any, trace: Trace, node: Any) -> None:
+        self._value = value
+        self._trace = trace
+        self._node = node
+        self._memory: object | None = None  # shared by arrays that are views of one another
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self._value.shape  # type: ignore[no-any-return]  # arrays are foreign types
+
+    @property
+    def dtype(self) -> DType:
+        """Data type of the elements."""
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        total = 1
+        for length in self.shape:
+            total *= length
+        return total
+
+    @property
+    def device(self) -> Device:
+        """Device of the array."""
+        return self._domain.device(self._value)
+
+
+@contextmanager
+def new_level() -> Iterator[int]:
+    """Enter a level above the current one and leave it whatever happens."""
+    level = _level.get() + 1
+    token = _level.set(level)
+    try:
+        yield level
+    finally:
+        _level.reset(token)
+
+
+TraceT = TypeVar("TraceT", bound=Trace)
+
+
+def open_trace(kind: Callable[[Any, int, bool], TraceT], domain: Any, level: int, args: tuple[Any, ...]) -> TraceT:
+    """Make a trace at the level; it is a base trace where nothing encloses it and no argument is traced."""
+    base = level == 1 and not any(isinstance(arg, TracedArray) for arg in args)
+    return kind(domain, level, base)
+
+
+def wrap_constant(domain: Any, value: Any) -> Any:
+    """Wrap plain arrays of the library (also inside tuples) as constants; leave anything else alone."""
+    if isinstance(value, domain.array_types):
+        return domain.array_class(value, domain.constant, None)
+    if isinstance(value, tuple):
+        wrapped = [wrap_constant(domain, item) for item in value]
+        return type(value)(*wrapped) if hasattr(value, "_fields") else tuple(wrapped)
+    if isinstance(value, list):
+        return [wrap_constant(domain, item) for item in value]
+    return value
+
+
+def dispatch(domain: Any, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Hand the operation to the trace with the highest level among the arguments, or evaluate it on plain ones."""
+    top: Trace | None = None
+    for arg in args:
+        if isinstance(arg, TracedArray):
+            trace = arg._trace
+            if type(arg) is not domain.array_class:
+                raise MixedBackendsError(_mixed(domain, arg))
+            if top is None or trace.level > top.level:
+                top = trace
+            elif trace.level == top.level and trace is not top:
+                raise LeakedTracerError(LEAKED)
+        elif arg is not None and not domain.accepts(arg):
+            check_operand(domain, arg)
+    if top is None:
+        return op.raw(*args, **kwargs)
+    return top.process(op, args, kwargs)
+
+
+LEAKED = (
+    "a traced array was used outside the transform that made it. Return it from the differentiated function (use has_aux=True"
+    " for values that are not differentiated) instead of storing it in a variable that outlives the call."
+)
+
+
+def check_operand(domain: Any, x: Any) -> None:
+    """Raise unless ``x`` may stand beside traced arrays of the domain."""
+    if isinstance(x, TracedArray):
+        raise MixedBackendsError(_mixed(domain, x))
+    if domain.accepts(x) or isinstance(x, type) or not hasattr(x, "dtype"):
+        return
+    if hasattr(x, "__array_namespace__") or hasattr(x, "__dlpack__"):
+        raise MixedBackendsError(_mixed(domain, x))
+    raise NotAnArrayError(f"{type(x).__module__}.{type(x).__qualname__} is not an array of the backend {domain.name!r}")
+
+
+def _mixed(domain: Any, x: Any) -> str:
+    kind = f"{type(x).__module__}.{type(x).__qualname__}"
+    return (
+        f"an array of type {kind} met a traced array of the backend {domain.name!r}. Convert one of them explicitly with"
+        " unidiff.to_backend(...) before the differentiated function is called."
+    )

@@ -1,0 +1,187 @@
+"""Finds plugins and validates what they register; a broken plugin is recorded and never stops the others."""
+
+import difflib
+import os
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from unidiff import hookspecs
+from unidiff.backend import API_VERSION, BackendInfo
+from unidiff.errors import PluginError
+
+__all__ = ["BrokenPlugin", "Plugins", "Registration", "discover"]
+
+OLDEST_API_VERSION = 1
+"""The oldest version of the contract that still works."""
+_HOOK_PREFIX = "unidiff_"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """What went wrong with one plugin.
+
+    Parameters
+    ----------
+    name : str
+        The name of the entry point, or of the backend where `phase` is "load".
+    distribution, version : str
+        Where it comes from.
+    phase : {"import", "register", "info", "load"}
+        When it failed: at the import of its entry module, at the check of its hooks, at its description of a backend, or at
+        the first use of a backend.
+    error : BaseException
+        The exception.
+    traceback : str
+        Its formatted traceback.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    phase: str
+    error: BaseException
+    traceback: str
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A backend and the plugin and distribution that registered it."""
+
+    info: BackendInfo
+    plugin: str
+    distribution: str
+    version: str
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass(slots=True)
+class Plugins:
+    """What discovery found."""
+
+    manager: pluggy.PluginManager
+    registrations: dict[str, Registration] = field(default_factory=dict)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+
+
+def discover() -> Plugins:
+    """Load the entry points of the group ``unidiff`` and collect the backends that they describe.
+
+    The environment variable ``UNIDIFF_LOAD_PLUGINS`` limits the entry points to a comma-separated list of names (empty: none);
+    ``UNIDIFF_STRICT_PLUGINS=1`` raises what goes wrong instead of recording it, for the development of a plugin.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    found = Plugins(manager)
+    for entry_point in _entry_points():
+        _load(found, entry_point)
+    return found
+
+
+def _entry_points() -> Iterator[Any]:
+    from importlib.metadata import entry_points  # slow to import, and needed only when plugins are
+
+    wanted = os.environ.get("UNIDIFF_LOAD_PLUGINS")
+    names = None if wanted is None else {name.strip() for name in wanted.split(",")}
+    seen = set()
+    for entry_point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda e: (e.name, e.value)):
+        # A distribution that is installed twice on the path, as editable installs can be, lists its entry points twice.
+        key = (entry_point.name, entry_point.value, _distribution(entry_point)[0])
+        if key not in seen and (names is None or entry_point.name in names):
+            seen.add(key)
+            yield entry_point
+
+
+def _distribution(entry_point: Any) -> tuple[str, str]:
+    dist = entry_point.dist
+    return ("", "") if dist is None else (dist.name, dist.version)
+
+
+def _load(found: Plugins, entry_point: Any) -> None:
+    distribution, version = _distribution(entry_point)
+    phase = "import"
+    plugin = None
+    try:
+        plugin = entry_point.load()
+        phase = "register"
+        check_hook_names(plugin)
+        name = f"{distribution}:{entry_point.name}"
+        found.manager.register(plugin, name=name)
+        phase = "info"
+        for registration in _described(plugin, entry_point.name, distribution, version):
+            _add(found.registrations, registration)
+    except Exception as error:
+        if os.environ.get("UNIDIFF_STRICT_PLUGINS", "") not in ("", "0"):
+            raise
+        if plugin is not None and found.manager.is_registered(plugin):
+            found.manager.unregister(plugin)
+        for name in [n for n, r in found.registrations.items() if (r.plugin, r.distribution) == (entry_point.name, distribution)]:
+            del found.registrations[name]
+        text = "".join(traceback.format_exception(error))
+        found.broken.append(BrokenPlugin(entry_point.name, distribution, version, phase, error, text))
+
+
+def check_hook_names(plugin: Any) -> None:
+    """Raise PluginError for a function that looks like a hook and is none: a misspelt name, or a missing marker."""
+    known = [name for name in vars(hookspecs) if name.startswith(_HOOK_PREFIX)]
+    for name in [name for name in dir(plugin) if name.startswith(_HOOK_PREFIX)]:
+        attribute = getattr(plugin, name)
+        if not callable(attribute):
+            continue
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            raise PluginError(f"There is no hook {name!r}; did you mean {nearest[0]!r}?")
+        if not hasattr(attribute, f"{hookspecs.PROJECT}_impl"):
+            raise PluginError(f"The function {name!r} is not marked as a hook; decorate it with @unidiff.hookimpl.")
+
+
+def _described(plugin: Any, name: str, distribution: str, version: str) -> Iterator[Registration]:
+    hook = getattr(plugin, "unidiff_register_backends", None)
+    for info in hook() if hook is not None else ():
+        check_info(info)
+        yield Registration(info, name, distribution, version)
+
+
+def check_info(info: Any) -> None:
+    """Raise PluginError for a description of a backend that is not valid."""
+    if not isinstance(info, BackendInfo):
+        raise PluginError(f"unidiff_register_backends must yield BackendInfo, but it yielded {info!r}.")
+    if not info.name.isidentifier():
+        raise PluginError(f"The name of a backend must be a Python identifier, but it is {info.name!r}.")
+    if info.api_version > API_VERSION:
+        raise PluginError(
+            f"The backend {info.name!r} was written for version {info.api_version} of the contract, but this unidiff has "
+            f"version {API_VERSION}: upgrade unidiff with 'pip install --upgrade unidiff-array'."
+        )
+    if info.api_version < OLDEST_API_VERSION:
+        raise PluginError(
+            f"The backend {info.name!r} was written for version {info.api_version} of the contract, but this unidiff needs "
+            f"version {OLDEST_API_VERSION} or newer: upgrade the plugin."
+        )
+    module, _, attribute = info.factory.partition(":")
+    if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise PluginError(f"The factory of {info.name!r} must be 'package.module:Class', but it is {info.factory!r}.")
+    if isinstance(info.arrays, str) or not all(isinstance(root, str) and root.isidentifier() for root in info.arrays):
+        raise PluginError(f"The arrays of {info.name!r} must be a tuple of names of root modules, not {info.arrays!r}.")
+
+
+def _add(registrations: dict[str, Registration], new: Registration) -> None:
+    old = registrations.get(new.info.name)
+    if old is not None:
+        raise PluginError(
+            f"Two plugins register a backend {new.info.name!r}: {old.plugin!r} of {old.origin or 'this session'} and "
+            f"{new.plugin!r} of {new.origin or 'this session'}. Uninstall one, or limit plugins with UNIDIFF_LOAD_PLUGINS."
+        )
+    registrations[new.info.name] = new

@@ -1,0 +1,272 @@
+"""The backends: found through plugins, loaded on first use, and looked up by name or by the type of an array."""
+
+import importlib
+import threading
+import traceback
+from dataclasses import replace
+from typing import Any
+
+from unidiff.backend import Backend, BackendInfo
+from unidiff.derive import CompleteBackend, complete
+from unidiff.errors import BackendLoadError, PluginError, UnknownBackendError
+from unidiff.plugins import BrokenPlugin, Plugins, Registration, check_info, discover
+from unidiff.requirements import unmet
+
+__all__ = ["backends", "broken", "get_backend", "of_type", "plugin_manager", "refresh", "register_backend", "unmet_requirements"]
+
+DEFAULT = "numpy"
+"""The backend of calls in which no array tells one."""
+
+SCALAR = object()
+"""What `of_type` says of Python numbers, which never decide the backend."""
+
+_lock = threading.RLock()
+_plugins: Plugins | None = None
+_loaded: dict[str, CompleteBackend] = {}
+_failed: dict[str, BrokenPlugin] = {}
+_session: dict[str, Backend] = {}
+TYPES: dict[type, Any] = {}
+"""Each type seen so far: the `CompleteBackend` of its arrays, `SCALAR`, or None for whatever is neither."""
+
+
+def _discovered() -> Plugins:
+    global _plugins
+    with _lock:
+        if _plugins is None:
+            _plugins = discover()
+        return _plugins
+
+
+def plugin_manager() -> Any:
+    """Return pluggy's plugin manager with all working plugins registered."""
+    return _discovered().manager
+
+
+def broken() -> list[BrokenPlugin]:
+    """Return a record of each plugin that failed, and of each backend that failed to load.
+
+    Returns
+    -------
+    list of BrokenPlugin
+
+    Examples
+    --------
+    >>> [record.name for record in broken()]
+    []
+    """
+    return [*_discovered().broken, *_failed.values()]
+
+
+def refresh() -> None:
+    """Forget what was found and loaded, so that plugins installed since then are seen.
+
+    Backends of `register_backend` stay.
+    """
+    global _plugins
+    with _lock:
+        _plugins = None
+        _loaded.clear()
+        _failed.clear()
+        TYPES.clear()
+
+
+def unmet_requirements(info: BackendInfo) -> tuple[str, ...]:
+    """Return why a backend cannot be used here, one reason for each requirement that is not met.
+
+    Parameters
+    ----------
+    info : BackendInfo
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(reason for reason in map(unmet, info.requires) if reason is not None)
+
+
+def backends(*, installed: bool = True) -> dict[str, BackendInfo]:
+    """List the backends without importing any framework.
+
+    Parameters
+    ----------
+    installed : bool
+        Whether to leave out backends whose requirements are not met; their ``install`` says what to run.
+
+    Returns
+    -------
+    dict of str to BackendInfo
+        In alphabetical order, the default backend first.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.backends()["numpy"].library
+    'numpy'
+    """
+    infos = _infos()
+    names = sorted(infos, key=lambda name: (name != DEFAULT, name))
+    return {name: infos[name] for name in names if not (installed and unmet_requirements(infos[name]))}
+
+
+def _infos() -> dict[str, BackendInfo]:
+    found = {name: registration.info for name, registration in _discovered().registrations.items()}
+    return found | {name: backend.info for name, backend in _session.items()}
+
+
+def register_backend(backend: Backend) -> CompleteBackend:
+    """Register a backend for this process, as in a notebook; a package uses an entry point instead.
+
+    Parameters
+    ----------
+    backend : Backend
+        The backend; its ``info`` names it. A backend of the same name that was registered in this way is replaced.
+
+    Returns
+    -------
+    CompleteBackend
+        The backend with every missing operation derived.
+
+    Raises
+    ------
+    unidiff.errors.PluginError
+        If the backend does not satisfy the contract, or an installed plugin has the name.
+    """
+    info = getattr(backend, "info", None)
+    check_info(info if not isinstance(info, BackendInfo) or info.factory else replace(info, factory="__main__:backend"))
+    completed = complete(backend)
+    with _lock:
+        taken = _discovered().registrations.get(completed.name)
+        if taken is not None:
+            raise PluginError(f"The name {completed.name!r} belongs to a backend of {taken.origin}; choose another one.")
+        _session[completed.name] = backend
+        _loaded[completed.name] = completed
+        TYPES.clear()
+    return completed
+
+
+def get_backend(name_or_array: Any) -> CompleteBackend:
+    """Return the backend of this name, or of an array.
+
+    Parameters
+    ----------
+    name_or_array : str, array or Backend
+        The name of a backend, an array of any kind, plain or traced, or a backend, which is returned.
+
+    Returns
+    -------
+    CompleteBackend
+
+    Raises
+    ------
+    unidiff.errors.UnknownBackendError
+        If no plugin knows the name or the type.
+    unidiff.errors.BackendLoadError
+        If the backend is registered but cannot be loaded.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> ud.get_backend("numpy").name
+    'numpy'
+    >>> ud.get_backend(np.zeros(3)).name
+    'numpy'
+    """
+    if isinstance(name_or_array, str):
+        found = _loaded.get(name_or_array)
+        return _load(name_or_array) if found is None else found
+    if isinstance(name_or_array, CompleteBackend):
+        return name_or_array
+    backend = of_type(name_or_array)
+    if backend is SCALAR:
+        return get_backend(DEFAULT)
+    if backend is None:
+        raise unknown_type(type(name_or_array))
+    found_by_type: CompleteBackend = backend
+    return found_by_type
+
+
+def _load(name: str) -> CompleteBackend:
+    with _lock:
+        if name in _loaded:
+            return _loaded[name]
+        if name in _session:
+            return _loaded.setdefault(name, complete(_session[name]))
+        registration = _discovered().registrations.get(name)
+        if registration is None:
+            raise _unknown_name(name)
+        reasons = unmet_requirements(registration.info)
+        if reasons:
+            raise BackendLoadError(f"The backend {name!r} cannot be used: {'; '.join(reasons)}.{_install(registration.info)}")
+        try:
+            backend = _make(registration.info)
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            _failed[name] = BrokenPlugin(name, registration.distribution, registration.version, "load", error, text)
+            raise BackendLoadError(f"The backend {name!r} of {registration.origin} failed to load: {error!r}") from error
+        _failed.pop(name, None)
+        return _loaded.setdefault(name, backend)
+
+
+def _make(info: BackendInfo) -> CompleteBackend:
+    module, _, attribute = info.factory.partition(":")
+    return complete(getattr(importlib.import_module(module), attribute)(), info)
+
+
+def _install(info: BackendInfo) -> str:
+    return f" Install it with: {info.install}" if info.install else ""
+
+
+def _unknown_name(name: str) -> Exception:
+    plugins = _discovered()
+    for record in plugins.broken:
+        if record.name == name:
+            error = BackendLoadError(f"The plugin {name!r} of {record.origin} is broken ({record.phase}): {record.error!r}")
+            error.__cause__ = record.error
+            return error
+    usable = backends()
+    lines = [f"There is no backend {name!r}. Installed: {', '.join(usable) or 'none'}."]
+    for other, info in backends(installed=False).items():
+        if other not in usable:
+            lines.append(f"Not installed: {other} ({info.install})." if info.install else f"Not installed: {other}.")
+    if plugins.broken:
+        lines.append(f"Broken: {', '.join(record.name for record in plugins.broken)}; see 'unidiff doctor'.")
+    return UnknownBackendError(" ".join(lines))
+
+
+def unknown_type(cls: type) -> UnknownBackendError:
+    """Return the error for arrays that no backend knows."""
+    return UnknownBackendError(
+        f"No backend knows {cls.__module__}.{cls.__qualname__}; the installed ones are {', '.join(backends()) or 'none'}. "
+        "Install a plugin for its library, or pass arrays of an installed one."
+    )
+
+
+def of_type(x: Any) -> Any:
+    """Return the `CompleteBackend` of an array, `SCALAR` for a Python number, or None for anything else; cached per type."""
+    cls = type(x)
+    try:
+        return TYPES[cls]
+    except KeyError:
+        pass
+    if isinstance(x, (int, float, complex)):
+        return TYPES.setdefault(cls, SCALAR)
+    if not (hasattr(x, "shape") and hasattr(x, "dtype")):
+        return TYPES.setdefault(cls, None)
+    name = _name_of(cls)
+    return TYPES.setdefault(cls, None if name is None else get_backend(name))
+
+
+def _name_of(cls: type) -> str | None:
+    """Return the name of the backend for arrays of a type: what the type says, else by the root modules of its bases."""
+    named: str | None = getattr(cls, "__unidiff_backend__", None)
+    if named is not None:
+        return named
+    infos = _infos()
+    for base in cls.__mro__:
+        root = base.__module__.partition(".")[0]
+        candidates = [name for name, info in infos.items() if root in info.arrays]
+        if len(candidates) > 1 and root not in candidates:
+            raise PluginError(f"The backends {', '.join(candidates)} all claim arrays of {root!r}; pass backend= to choose.")
+        if candidates:
+            return root if root in candidates else candidates[0]
+    return None

@@ -1,0 +1,81 @@
+"""Checks requirement specifiers such as ``torch>=2.6,<3`` against installed metadata, without importing anything."""
+
+import re
+from collections.abc import Callable
+from operator import eq, ge, gt, le, lt, ne
+
+from unidiff.errors import PluginError
+
+__all__ = ["unmet"]
+
+_OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
+    ">=": ge,
+    "<=": le,
+    "==": eq,
+    "!=": ne,
+    ">": gt,
+    "<": lt,
+}
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)")
+_CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9]+(?:\.[0-9]+)*)\s*")
+
+
+def unmet(requirement: str) -> str | None:
+    """Say why a requirement is not met.
+
+    Parameters
+    ----------
+    requirement : str
+        The name of a distribution and comparisons of its release number, such as ``"torch>=2.6,<3"``.
+
+    Returns
+    -------
+    str or None
+        A short reason such as ``"torch>=2.6 is not installed"``, or None if the requirement is met.
+
+    Raises
+    ------
+    unidiff.errors.PluginError
+        If the requirement is malformed.
+
+    Examples
+    --------
+    >>> unmet("numpy>=1")
+    >>> unmet("no-such-distribution>=1")
+    'no-such-distribution>=1 is not installed'
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    parsed = _REQUIREMENT.fullmatch(requirement)
+    if parsed is None:
+        raise PluginError(f"{requirement!r} is not a requirement; write it like 'name>=1.2,<3'.")
+    name, clauses = parsed[1], _clauses(requirement, parsed[2])
+    try:
+        installed = version(name)
+    except PackageNotFoundError:
+        return f"{requirement} is not installed"
+    release = _release(installed)
+    if all(compare(*_padded(release, wanted)) for compare, wanted in clauses):
+        return None
+    return f"{requirement} is needed, but version {installed} is installed"
+
+
+def _clauses(requirement: str, text: str) -> list[tuple[Callable[..., bool], tuple[int, ...]]]:
+    clauses = []
+    for clause in filter(str.strip, text.split(",")):
+        parsed = _CLAUSE.fullmatch(clause)
+        if parsed is None:
+            raise PluginError(f"{clause!r} in the requirement {requirement!r} is not a comparison such as '>=1.2'.")
+        clauses.append((_OPERATORS[parsed[1]], _release(parsed[2])))
+    return clauses
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the release numbers of a version: (2, 13, 0) for "2.13.0rc1+cpu"."""
+    found = re.match(r"(?:\d+!)?(\d+(?:\.\d+)*)", version)
+    return tuple(int(n) for n in found[1].split(".")) if found else ()
+
+
+def _padded(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    n = max(len(a), len(b))
+    return a + (0,) * (n - len(a)), b + (0,) * (n - len(b))

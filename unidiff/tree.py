@@ -1,0 +1,225 @@
+"""Pytrees: nested tuples, lists, dicts, named tuples and registered classes with arrays as leaves.
+
+``None`` is a tree without leaves. Dictionaries are traversed in the order of their sorted keys.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from unidiff._typing import Tree
+from unidiff.errors import ArgumentError, TreeError
+
+__all__ = ["flatten", "leaves", "map", "paths", "register_node", "structure", "unflatten"]
+
+NAMESPACE = "unidiff"
+
+
+@cache
+def _optree() -> Any:
+    # Imported on first use: calls with bare arrays never need it, and it is a good part of the budget of `import unidiff`.
+    import optree
+
+    return optree
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Any]:
+    """Split a pytree into its leaves and its structure.
+
+    Parameters
+    ----------
+    tree : pytree
+        Any pytree; whatever is not a container is a leaf.
+
+    Returns
+    -------
+    leaves : list
+        The leaves in order.
+    structure : object
+        What `unflatten` needs to build the tree again; comparable with ``==``.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> leaves, structure = ud.tree.flatten({"b": (1.0, 2.0), "a": 3.0})
+    >>> leaves
+    [3.0, 1.0, 2.0]
+    >>> ud.tree.unflatten(structure, leaves)
+    {'a': 3.0, 'b': (1.0, 2.0)}
+    """
+    result: tuple[list[Any], Any] = _optree().tree_flatten(tree, namespace=NAMESPACE)
+    return result
+
+
+def unflatten(structure: Any, leaves: Iterable[Any]) -> Tree:
+    """Build the tree of this structure with these leaves; the inverse of `flatten`.
+
+    Parameters
+    ----------
+    structure : object
+        What `flatten` or `structure` returned.
+    leaves : iterable
+        One object per leaf.
+
+    Returns
+    -------
+    pytree
+
+    Raises
+    ------
+    unidiff.errors.TreeError
+        If the number of leaves does not fit.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.tree.unflatten(ud.tree.structure((0, [0])), "ab")
+    ('a', ['b'])
+    """
+    leaves = tuple(leaves)
+    if len(leaves) != structure.num_leaves:
+        raise TreeError(f"The structure {structure} has {structure.num_leaves} leaves, but {len(leaves)} were given.")
+    return _optree().tree_unflatten(structure, leaves)
+
+
+def leaves(tree: Tree) -> list[Any]:
+    """Return the leaves of a pytree in order.
+
+    Parameters
+    ----------
+    tree : pytree
+
+    Returns
+    -------
+    list
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.tree.leaves({"w": [1, 2], "b": None})
+    [1, 2]
+    """
+    result: list[Any] = _optree().tree_leaves(tree, namespace=NAMESPACE)
+    return result
+
+
+def structure(tree: Tree) -> Any:
+    """Return the structure of a pytree, comparable with ``==``.
+
+    Parameters
+    ----------
+    tree : pytree
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.tree.structure((1, 2)) == ud.tree.structure((3, 4))
+    True
+    """
+    return _optree().tree_structure(tree, namespace=NAMESPACE)
+
+
+def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
+    """Apply a function to every leaf of one or more trees of one structure.
+
+    Parameters
+    ----------
+    f : callable
+        Takes one leaf of each tree.
+    tree, *rest : pytree
+        Trees of one structure.
+
+    Returns
+    -------
+    pytree
+        A tree of the same structure with what `f` returned as leaves.
+
+    Raises
+    ------
+    unidiff.errors.TreeError
+        If the structures differ.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.tree.map(lambda p, g: p - 0.5 * g, {"w": 1.0}, {"w": 4.0})
+    {'w': -1.0}
+    """
+    flat, spec = flatten(tree)
+    columns = [flat]
+    for other in rest:
+        other_flat, other_spec = flatten(other)
+        if other_spec != spec:
+            raise TreeError(f"The trees differ: {spec} and {other_spec}.")
+        columns.append(other_flat)
+    return unflatten(spec, [f(*row) for row in zip(*columns, strict=True)])
+
+
+def paths(structure: Any, name: str = "") -> list[str]:
+    """Return how each leaf of a structure is reached, written as Python, such as ``params['w'][0]``.
+
+    Parameters
+    ----------
+    structure : object
+        What `flatten` or `structure` returned.
+    name : str
+        What the tree is called.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.tree.paths(ud.tree.structure({"w": [1, 2]}), "params")
+    ["params['w'][0]", "params['w'][1]"]
+    """
+    return [accessor.codify(name) for accessor in structure.accessors()]
+
+
+def register_node(
+    cls: type,
+    flatten: Callable[[Any], tuple[Iterable[Tree], Any]],
+    unflatten: Callable[[Any, tuple[Tree, ...]], Any],
+) -> type:
+    """Make instances of a class containers rather than leaves.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+    flatten : callable
+        ``flatten(obj) -> (children, metadata)``; the metadata must be hashable and comparable.
+    unflatten : callable
+        ``unflatten(metadata, children) -> obj``; must not check what the children are.
+
+    Returns
+    -------
+    type
+        `cls`.
+
+    Raises
+    ------
+    unidiff.errors.ArgumentError
+        If the class is registered already.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> class Point:
+    ...     def __init__(self, x, y):
+    ...         self.x, self.y = x, y
+    >>> _ = ud.tree.register_node(Point, lambda p: ((p.x, p.y), None), lambda _, xy: Point(*xy))
+    >>> ud.tree.leaves([Point(1.0, 2.0)])
+    [1.0, 2.0]
+    """
+    try:
+        _optree().register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)
+    except ValueError as error:
+        raise ArgumentError(f"{cls.__qualname__} cannot be registered as a pytree node: {error}") from error
+    return cls

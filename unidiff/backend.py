@@ -23,7 +23,6 @@ OPTIONAL_OPERATIONS = (
     "linearize",
     "jacfwd",
     "jacrev",
-    "hvp",
     "stop_gradient",
     "vmap",
     "jit",

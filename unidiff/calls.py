@@ -7,7 +7,7 @@ from typing import Any
 from unidiff import registry, tree
 from unidiff._typing import Array, Arrays, FlatFunction, Tree
 from unidiff.derive import CompleteBackend
-from unidiff.dispatch import dtype_name, find_backend, require_differentiable, scalar_dtype
+from unidiff.dispatch import dtype_name, find_backend, not_differentiable, scalar_dtype
 from unidiff.errors import ArgumentError, DTypeError, MixedBackendsError, NotAnArrayError, ShapeError, TreeError
 
 __all__ = ["Call", "Output", "checked_argnums", "own"]
@@ -68,20 +68,20 @@ class Call:
         `f` as a function of the leaves.
     """
 
-    __slots__ = ("args", "argnums", "backend", "f", "flat", "kwargs", "positions", "primals", "spec")
+    __slots__ = ("args", "argnums", "backend", "f", "flat", "kind", "kwargs", "positions", "primals", "spec")
 
     def __init__(
         self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], argnums: Any, backend: Any
     ) -> None:
         self.f, self.args, self.kwargs, self.argnums = f, args, kwargs, argnums
-        self.backend = b = find_backend(args, kwargs, backend)
-        if argnums == 0 and len(args) == 1 and _of_type(args[0]) is b:
+        self.backend, self.kind = b, kind = find_backend(args, kwargs, backend)
+        if argnums == 0 and len(args) == 1 and _of_type(args[0]) is kind:
             self.positions, self.primals, self.spec = (0,), args, None
             self.flat: FlatFunction = f if not kwargs else self._call
         else:
             self.positions = _positions(argnums, len(args))
             chosen = [args[i] for i in self.positions]
-            if all(_of_type(x) is b or _of_type(x) is _SCALAR for x in chosen):
+            if all(_of_type(x) in (kind, _SCALAR) for x in chosen):
                 self.primals, self.spec = tuple(chosen), None
             else:
                 leaves, self.spec = tree.flatten(tuple(chosen))
@@ -89,8 +89,8 @@ class Call:
             self.primals = tuple(self._array(k, x) for k, x in enumerate(self.primals))
             self.flat = self._call
         for k, x in enumerate(self.primals):
-            if b.kind(x.dtype)[-8:] != "floating":
-                require_differentiable(b, x, self.path(k))
+            if not b.is_differentiable(x):
+                raise not_differentiable(x, self.path(k))
 
     def _call(self, *leaves: Array) -> Any:
         args = list(self.args)
@@ -109,7 +109,7 @@ class Call:
     def _array(self, k: int, x: Any) -> Array:
         """Return a leaf as an array: Python numbers take the dtype and the device of the arrays in the call."""
         kind = _of_type(x)
-        if kind is self.backend:
+        if kind is self.kind:
             return x
         if kind is _SCALAR:
             if isinstance(x, int):
@@ -118,7 +118,7 @@ class Call:
                     f"pass a float such as {float(x)!r}, or leave it out of argnums."
                 )
             b = self.backend
-            arrays = [y for y in tree.leaves((self.args, self.kwargs)) if _of_type(y) is b]
+            arrays = [y for y in tree.leaves((self.args, self.kwargs)) if _of_type(y) is self.kind]
             return b.asarray(x, dtype=scalar_dtype(b, x, arrays), device=b.device(arrays[0]) if arrays else None)
         if kind is None and not hasattr(x, "__array_namespace__"):
             raise NotAnArrayError(
@@ -145,21 +145,21 @@ class Call:
             if spec != self.spec:
                 raise TreeError(f"The {what}s have the structure {spec}, but the primals have the structure {self.spec}.")
         return tuple(
-            matching(self.backend, t, x, lambda k=k: self.path(k, what))  # type: ignore[misc]  # k is bound early
+            matching(self, t, x, lambda k=k: self.path(k, what))  # type: ignore[misc]  # k is bound early
             for k, (t, x) in enumerate(zip(leaves, self.primals, strict=True))
         )
 
 
-def matching(b: CompleteBackend, t: Any, x: Array, where: Callable[[], str]) -> Array:
+def matching(call: Call, t: Any, x: Array, where: Callable[[], str]) -> Array:
     """Return a tangent or cotangent for `x` as an array, or raise what is wrong with its shape, dtype or library."""
-    kind = _of_type(t)
+    b, kind = call.backend, _of_type(t)
     if kind is _SCALAR and x.shape == ():
         t = b.asarray(t, dtype=x.dtype, device=b.device(x))
     elif kind is _SCALAR:
         raise ShapeError(f"The {where()} is a number, but it must have the shape {tuple(x.shape)}.")
     elif kind is None:
         raise NotAnArrayError(f"The {where()} is {t!r} of type {type(t).__qualname__}, which is not an array.")
-    elif kind is not b:
+    elif kind is not call.kind:
         raise MixedBackendsError(
             f"The {where()} is an array of {kind.name!r}, but the function is differentiated by {b.name!r}; "
             f"convert it with unidiff.to_backend(x, {b.name!r})."
@@ -215,14 +215,17 @@ class Output:
         self.leaves: list[Any] = []
 
     def __call__(self, *leaves: Array) -> tuple[Arrays, Arrays]:
-        """Call the function with these leaves; return the floating outputs and all other arrays."""
-        result = self.call.flat(*leaves)
-        aux = ()
+        """Call the function with these leaves and split what it returns."""
+        return self.split(self.call.flat(*leaves))
+
+    def split(self, result: Any) -> tuple[Arrays, Arrays]:
+        """Return the floating outputs and all other arrays of what the function returned."""
+        aux: Arrays = ()
         if self.has_aux:
             result, auxiliary = pair(result)
             aux = self._split_aux(auxiliary)
-        b = self.call.backend
-        if _of_type(result) is b and b.is_differentiable(result):
+        b, kind = self.call.backend, self.call.kind
+        if _of_type(result) is kind and b.is_differentiable(result):
             self.spec, self.differentiable = None, [True]
             return (result,), aux
         found, self.spec = tree.flatten(result)
@@ -233,10 +236,10 @@ class Output:
         return outs or (self._constant(),), (*rest, *aux)
 
     def _split_aux(self, aux: Tree) -> Arrays:
-        b = self.call.backend
+        kind = self.call.kind
         leaves, self.aux_spec = tree.flatten(aux)
-        arrays = tuple(x for x in leaves if _of_type(x) is b)
-        self.aux = [None if _of_type(x) is b else (x,) for x in leaves]
+        arrays = tuple(x for x in leaves if _of_type(x) is kind)
+        self.aux = [None if _of_type(x) is kind else (x,) for x in leaves]
         return arrays
 
     def _constant(self) -> Array:
@@ -248,7 +251,7 @@ class Output:
 
     def _array(self, k: int, x: Any) -> Array:
         b, kind = self.call.backend, _of_type(x)
-        if kind is b:
+        if kind is self.call.kind:
             return x
         if kind is _SCALAR:
             return b.asarray(x, dtype=scalar_dtype(b, x, self.call.primals), device=self._device())
@@ -258,32 +261,32 @@ class Output:
         """Build the output and the auxiliary output from what a backend returned."""
         values, others = iter(outs), iter(rest)
         self.leaves = [next(values) if yes else next(others) for yes in self.differentiable]
-        out = self._build(self.leaves)
+        out = self.build(self.leaves)
         if not self.has_aux:
             return out, None
         return out, tree.unflatten(self.aux_spec, [next(others) if x is None else x[0] for x in self.aux])
 
-    def _build(self, leaves: Sequence[Any]) -> Tree:
+    def build(self, leaves: Sequence[Any]) -> Tree:
+        """Build what has one entry for each leaf of the output."""
         return leaves[0] if self.spec is None else tree.unflatten(self.spec, leaves)
 
     def join_tangents(self, tangents: Arrays) -> Tree:
         """Build the tangent of the output; integer and boolean leaves have zeros of their own dtype."""
         values, zeros = iter(tangents), self.call.backend.zeros_like
         pairs = zip(self.leaves, self.differentiable, strict=True)
-        return self._build([next(values) if yes else zeros(x) for x, yes in pairs])
+        return self.build([next(values) if yes else zeros(x) for x, yes in pairs])
 
     def cotangents(self, cotangent: Tree) -> Arrays:
         """Flatten a cotangent of the output and check it; what belongs to integer and boolean leaves has no effect."""
-        b = self.call.backend
         if self.spec is None and _of_type(cotangent) is not None:
-            return (matching(b, cotangent, self.leaves[0], lambda: "cotangent"),)
+            return (matching(self.call, cotangent, self.leaves[0], lambda: "cotangent"),)
         leaves, spec = tree.flatten(cotangent)
         wanted = tree.structure(0) if self.spec is None else self.spec
         if spec != wanted:
             raise TreeError(f"The cotangent has the structure {spec}, but the output has the structure {wanted}.")
         cotangents = []
         for k, (t, out, yes) in enumerate(zip(leaves, self.leaves, self.differentiable, strict=True)):
-            t = matching(b, t, out, lambda k=k: tree.paths(wanted, "cotangent")[k])  # type: ignore[misc]  # k is bound early
+            t = matching(self.call, t, out, lambda k=k: tree.paths(wanted, "cotangent")[k])  # type: ignore[misc]  # k is bound early
             if yes:
                 cotangents.append(t)
         return tuple(cotangents) or (self._constant(),)

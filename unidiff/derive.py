@@ -4,7 +4,8 @@ A backend needs one of ``vjp`` and ``jvp``; `CompleteBackend` gives it the rest.
 missing is derived by the functions below, all of which see flat sequences of arrays, as a backend does. ``hide`` makes
 `complete` pretend that an operation is missing, so that derivations are tested on backends that need none.
 
-Jacobians are asked of a backend for real primals and real outputs only: core splits complex arrays into their parts.
+Jacobians are asked of a backend for real primals and real outputs only: core splits complex outputs into their parts, and
+uses the derivations below for complex primals, whose blocks are pairs of derivatives by the real and the imaginary part.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,8 +46,6 @@ class CompleteBackend:
     jacfwd, jacrev : callable
         ``jacfwd(f, primals, *, has_aux=False) -> (outs, jac[, aux])`` with ``jac[i][j]`` of the shape of output i followed by
         that of primal j; primals and outputs are real.
-    hvp : callable
-        ``hvp(f, primals, tangents, *, has_aux=False) -> (grads, products[, aux])`` with `f` as for `value_and_grad`.
     stop_gradient : callable
         ``stop_gradient(x) -> array``: the same values, a constant to every differentiation.
     native : frozenset of str
@@ -59,7 +58,6 @@ class CompleteBackend:
     linearize: Callable[..., Any]
     jacfwd: Callable[..., Any]
     jacrev: Callable[..., Any]
-    hvp: Callable[..., Any]
     stop_gradient: Callable[..., Any]
     vmap: Callable[..., Any]
     jit: Callable[..., Any]
@@ -90,6 +88,7 @@ class CompleteBackend:
             setattr(self, op, natives.get(op) or partial(derivation, self))
         self.native = frozenset(natives)
         self._kinds: dict[Any, str] = {}
+        self._differentiable: dict[Any, bool] = {}
 
     def __repr__(self) -> str:
         return f"<unidiff backend {self.name!r}>"
@@ -105,7 +104,14 @@ class CompleteBackend:
 
     def is_differentiable(self, x: Array) -> bool:
         """Say whether the dtype of an array is real or complex floating."""
-        return self.kind(x.dtype).endswith("floating")
+        try:
+            return self._differentiable[x.dtype]
+        except KeyError:
+            return self._differentiable.setdefault(x.dtype, self.kind(x.dtype).endswith("floating"))
+
+    def is_real(self, x: Array) -> bool:
+        """Say whether the dtype of an array is real floating."""
+        return self.kind(x.dtype) == "real floating"
 
     def is_complex(self, x: Array) -> bool:
         """Say whether the dtype of an array is complex."""
@@ -161,6 +167,16 @@ def size(x: Array) -> int:
     for n in x.shape:
         count *= n
     return count
+
+
+def real_dtype(backend: CompleteBackend, x: Array) -> DType:
+    """Return the real dtype of the precision of `x`."""
+    return backend.namespace().finfo(x.dtype).dtype if backend.is_complex(x) else x.dtype
+
+
+def derived(operation: str) -> Callable[..., Any]:
+    """Return the derivation of an operation, as a function of a `CompleteBackend` and the operation's arguments."""
+    return _DERIVED[operation]
 
 
 def inner(backend: CompleteBackend, x: Array, y: Array) -> Array:
@@ -219,7 +235,7 @@ def _push_forward(b: CompleteBackend, f: FlatFunction, primals: Arrays, has_aux:
 
 def _inner_all(b: CompleteBackend, xs: Arrays, ys: Arrays, like: Array) -> Array:
     """Return the sum of the inner products of two sequences of arrays in the real dtype that goes with `like`."""
-    dtype = b.namespace().real(b.zeros_like(like)).dtype if b.is_complex(like) else like.dtype
+    dtype = real_dtype(b, like)
     total = b.namespace().zeros((), dtype=dtype, device=b.device(like))
     for x, y in zip(xs, ys, strict=True):
         product = inner(b, x, y)
@@ -273,25 +289,36 @@ def _linearize(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux:
 def _jacfwd(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
     """One forward pass for each input; where only reverse mode is native, its Jacobian, which is the same."""
     if "jvp" not in b.native:
-        return b.jacrev(f, primals, has_aux=has_aux)
+        return _jacrev(b, f, primals, has_aux=has_aux)
     outs, push, *aux = b.linearize(f, primals, has_aux=has_aux)
-    blocks = []
+    columns = []
     for j, x in enumerate(primals):
         pushed = [push(tuple(u if i == j else b.zeros_like(p) for i, p in enumerate(primals))) for u in basis(b, x)]
-        blocks.append([_join(b, [column[i] for column in pushed], out, out, x, -1) for i, out in enumerate(outs)])
-    return outs, tuple(tuple(row[i] for row in blocks) for i in range(len(outs))), *aux
+        step = 2 if b.is_complex(x) else 1
+        stacked = [
+            [_join(b, [column[i] for column in pushed[k::step]], out, out, x, -1) for k in range(step)]
+            for i, out in enumerate(outs)
+        ]
+        columns.append([tuple(blocks) if step == 2 else blocks[0] for blocks in stacked])
+    return outs, tuple(tuple(column[i] for column in columns) for i in range(len(outs))), *aux
 
 
 def _jacrev(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
     """One backward pass for each output; where only forward mode is native, its Jacobian, which is the same."""
     if "vjp" not in b.native:
-        return b.jacfwd(f, primals, has_aux=has_aux)
+        return _jacfwd(b, f, primals, has_aux=has_aux)
     outs, pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
     jac = []
     for i, out in enumerate(outs):
         rows = [pullback(tuple(u if k == i else b.zeros_like(o) for k, o in enumerate(outs))) for u in basis(b, out)]
-        jac.append(tuple(_join(b, [row[j] for row in rows], x, out, x, 0) for j, x in enumerate(primals)))
+        blocks = [_join(b, [row[j] for row in rows], x, out, x, 0) for j, x in enumerate(primals)]
+        jac.append(tuple(_parts(b, block) if b.is_complex(x) else block for block, x in zip(blocks, primals, strict=True)))
     return outs, tuple(jac), *aux
+
+
+def _parts(b: CompleteBackend, x: Array) -> tuple[Array, Array]:
+    xp = b.namespace(x)
+    return xp.real(x), xp.imag(x)
 
 
 def _join(b: CompleteBackend, slices: list[Array], like: Array, out: Array, x: Array, axis: int) -> Array:
@@ -301,14 +328,6 @@ def _join(b: CompleteBackend, slices: list[Array], like: Array, out: Array, x: A
         return b.namespace().zeros(shape, dtype=like.dtype, device=b.device(like))
     xp = b.namespace(*slices)
     return xp.reshape(xp.stack(slices, axis=axis), shape)
-
-
-def _hvp(b: CompleteBackend, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
-    def gradient(*xs: Array) -> Any:
-        _, grads, *aux = b.value_and_grad(f, xs, has_aux=has_aux)
-        return (tuple(grads), *aux) if has_aux else tuple(grads)
-
-    return b.jvp(gradient, primals, tangents, has_aux=has_aux)
 
 
 def _stop_gradient(b: CompleteBackend, x: Array) -> Array:
@@ -334,7 +353,6 @@ _DERIVED: dict[str, Callable[..., Any]] = {
     "linearize": _linearize,
     "jacfwd": _jacfwd,
     "jacrev": _jacrev,
-    "hvp": _hvp,
     "stop_gradient": _stop_gradient,
     "vmap": _missing("vmap", "Write the batch as a leading axis of the arrays, or map over it with a Python loop."),
     "jit": _missing("jit", "Call the function as it is: it runs eagerly."),

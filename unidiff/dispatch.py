@@ -6,9 +6,9 @@ from typing import Any
 from unidiff import registry, tree
 from unidiff._typing import Array, DType
 from unidiff.derive import CompleteBackend
-from unidiff.errors import ArgumentError, DTypeError, MixedBackendsError, MixedDevicesError
+from unidiff.errors import DTypeError, MixedBackendsError, MixedDevicesError
 
-__all__ = ["dtype_name", "find_backend", "require_differentiable", "scalar_dtype"]
+__all__ = ["dtype_name", "find_backend", "not_differentiable", "scalar_dtype"]
 
 _of_type = registry.of_type
 _SCALAR = registry.SCALAR
@@ -21,7 +21,7 @@ def dtype_name(dtype: DType) -> str:
     return str(dtype).rpartition(".")[2]
 
 
-def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = None) -> CompleteBackend:
+def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = None) -> tuple[CompleteBackend, Any]:
     """Return the backend of the arrays in a call, whatever pytrees they are in.
 
     Parameters
@@ -34,7 +34,10 @@ def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = Non
 
     Returns
     -------
-    CompleteBackend
+    backend : CompleteBackend
+        What differentiates the call.
+    kind : CompleteBackend
+        What `registry.of_type` says of its arrays; another one than `backend` only where that was chosen by name.
 
     Raises
     ------
@@ -45,18 +48,18 @@ def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = Non
         if len(args) == 1:
             found = _of_type(args[0])
             if type(found) is CompleteBackend:
-                return found
+                return found, found
         else:
             kinds = {_of_type(x) for x in args}
             kinds.discard(_SCALAR)
             if len(kinds) == 1 and None not in kinds:
                 (found,) = kinds
                 _check_devices(found, args, args, kwargs)
-                return found  # type: ignore[no-any-return]  # neither SCALAR nor None, hence a backend
+                return found, found
     return _find_in_trees(args, kwargs, name)
 
 
-def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) -> CompleteBackend:
+def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) -> tuple[CompleteBackend, Any]:
     leaves = tree.leaves((tuple(args), dict(kwargs)))
     kinds = [kind for kind in map(_of_type, leaves) if isinstance(kind, CompleteBackend)]
     if any(kind is not kinds[0] for kind in kinds):
@@ -67,15 +70,17 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
         )
     if kinds:
         _check_devices(kinds[0], leaves, args, kwargs)
-    if name is None:
-        return kinds[0] if kinds else registry.get_backend(registry.DEFAULT)
-    backend = registry.get_backend(name)
-    if kinds and kinds[0] is not backend and not _takes(backend, kinds[0]):
+    if name is None and kinds:
+        return kinds[0], kinds[0]
+    backend = registry.get_backend(registry.DEFAULT if name is None else name)
+    if not kinds:
+        return backend, _of_type(backend.asarray(0.0))
+    if kinds[0] is not backend and not _takes(backend, kinds[0]):
         raise MixedBackendsError(
             f"backend={name!r} was asked for, but the arrays belong to {kinds[0].name!r}. Leave backend out, or convert the "
             f"arrays with unidiff.to_backend(x, {backend.name!r})."
         )
-    return backend
+    return backend, kinds[0]
 
 
 def _takes(backend: CompleteBackend, other: CompleteBackend) -> bool:
@@ -115,13 +120,12 @@ def _check_devices(b: CompleteBackend, leaves: Iterable[Any], args: Sequence[Any
     )
 
 
-def require_differentiable(b: CompleteBackend, x: Array, where: str) -> None:
-    """Raise DTypeError unless the dtype of an array is real or complex floating."""
-    if b.kind(x.dtype)[-8:] != "floating":
-        raise DTypeError(
-            f"{where[:1].upper()}{where[1:]} has the dtype {dtype_name(x.dtype)}, which cannot be differentiated: convert it "
-            "with xp.astype(x, xp.float64), or leave it out of argnums."
-        )
+def not_differentiable(x: Array, where: str) -> DTypeError:
+    """Return the error for an array whose dtype is neither real nor complex floating."""
+    return DTypeError(
+        f"{where[:1].upper()}{where[1:]} has the dtype {dtype_name(x.dtype)}, which cannot be differentiated: convert it with "
+        "xp.astype(x, xp.float64), or leave it out of argnums."
+    )
 
 
 def scalar_dtype(b: CompleteBackend, x: complex, arrays: Iterable[Array]) -> str | None:
@@ -134,10 +138,3 @@ def scalar_dtype(b: CompleteBackend, x: complex, arrays: Iterable[Array]) -> str
         return None
     real = reals.pop() if len(reals) == 1 else "float64"
     return _COMPLEX.get(real, "complex64") if isinstance(x, complex) else real
-
-
-def backend_named(name: Any) -> CompleteBackend:
-    """Return the backend that a ``backend=`` keyword names, the default one for None."""
-    if name is not None and not isinstance(name, (str, CompleteBackend)):
-        raise ArgumentError(f"backend must be a name or a backend, but it is {name!r}.")
-    return registry.get_backend(registry.DEFAULT if name is None else name)

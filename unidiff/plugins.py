@@ -151,6 +151,7 @@ def _described(plugin: Any, name: str, distribution: str, version: str) -> Itera
     hook = getattr(plugin, "unidiff_register_backends", None)
     for info in hook() if hook is not None else ():
         check_info(info)
+        check_factory(info)
         yield Registration(info, name, distribution, version)
 
 
@@ -170,11 +171,15 @@ def check_info(info: Any) -> None:
             f"The backend {info.name!r} was written for version {info.api_version} of the contract, but this unidiff needs "
             f"version {OLDEST_API_VERSION} or newer: upgrade the plugin."
         )
+    if isinstance(info.arrays, str) or not all(isinstance(root, str) and root.isidentifier() for root in info.arrays):
+        raise PluginError(f"The arrays of {info.name!r} must be a tuple of names of root modules, not {info.arrays!r}.")
+
+
+def check_factory(info: BackendInfo) -> None:
+    """Raise PluginError unless the factory is of the form "package.module:Class"."""
     module, _, attribute = info.factory.partition(":")
     if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise PluginError(f"The factory of {info.name!r} must be 'package.module:Class', but it is {info.factory!r}.")
-    if isinstance(info.arrays, str) or not all(isinstance(root, str) and root.isidentifier() for root in info.arrays):
-        raise PluginError(f"The arrays of {info.name!r} must be a tuple of names of root modules, not {info.arrays!r}.")
 
 
 def _add(registrations: dict[str, Registration], new: Registration) -> None:

@@ -3,7 +3,6 @@
 import importlib
 import threading
 import traceback
-from dataclasses import replace
 from typing import Any
 
 from unidiff.backend import Backend, BackendInfo
@@ -131,8 +130,7 @@ def register_backend(backend: Backend) -> CompleteBackend:
     unidiff.errors.PluginError
         If the backend does not satisfy the contract, or an installed plugin has the name.
     """
-    info = getattr(backend, "info", None)
-    check_info(info if not isinstance(info, BackendInfo) or info.factory else replace(info, factory="__main__:backend"))
+    check_info(getattr(backend, "info", None))
     completed = complete(backend)
     with _lock:
         taken = _discovered().registrations.get(completed.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from unidiff.backend import BackendInfo
 from unidiff.errors import DeviceError, DTypeError, NotDifferentiableError, TracedConversionError
-from unidiff_backends._jax import namespace
+from unidiff_backends._jax.namespace import numpy as jax_namespace
 from unidiff_backends.plugins.jax import unidiff_register_backends
 
 _WIDE = frozenset({"float64", "complex128", "int64", "uint64"})
@@ -84,7 +84,7 @@ class JaxBackend:
 
     def namespace(self, *arrays: Any) -> Any:
         """Return ``jax.numpy`` with the derivatives of the derivative standard."""
-        return namespace
+        return jax_namespace
 
     def device(self, x: Any) -> Any:
         """Return the device of ``x`` (its sharding where it lives on several).
@@ -176,49 +176,50 @@ class JaxBackend:
             grads = tuple(map(_conj, grads))
         return (value[0], grads, value[1]) if has_aux else (value, grads)
 
-    def linearize(self, f: Callable[..., Any], primals: Sequence[Any]) -> Any:
-        """Return ``(outs, f_jvp)``; ``f`` runs once, ``f_jvp`` any number of times."""
+    def linearize(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
+        """Return ``(outs, f_jvp)`` or ``(outs, f_jvp, aux)``; ``f`` runs once, ``f_jvp`` any number of times."""
         with _on_device_of(primals):
-            outs, jax_jvp = jax.linearize(f, *primals)
+            outs, jax_jvp, *aux = jax.linearize(f, *primals, has_aux=has_aux)
 
         def f_jvp(tangents: Sequence[Any]) -> tuple[Any, ...]:
             with _on_device_of(primals):
                 return tuple(map(_tangent, jax_jvp(*tangents), outs))
 
-        return outs, f_jvp
+        return outs, f_jvp, *aux
 
     def jacfwd(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(outs, jac)`` or ``(outs, jac, aux)``: one batched forward pass per primal."""
+        outs, f_jvp, *aux = self.linearize(f, primals, has_aux=has_aux)
         with _on_device_of(primals):
-            outs, jax_jvp, *aux = jax.linearize(f, *primals, has_aux=has_aux)
-            columns = [_columns(jax_jvp, primals, outs, j) for j in range(len(primals))]
+            columns = [_columns(f_jvp, primals, outs, j) for j in range(len(primals))]
         return outs, tuple(zip(*columns, strict=True)), *aux
 
     def jacrev(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(outs, jac)`` or ``(outs, jac, aux)``: one batched reverse pass per output."""
         outs, pullback, *aux = self.vjp(f, primals, has_aux=has_aux)
         with _on_device_of(primals):
-            jac = tuple(_rows(pullback, outs, i) for i in range(len(outs)))
+            jac = tuple(_rows(pullback, primals, outs, i) for i in range(len(outs)))
         return outs, jac, *aux
 
 
-def _columns(jax_jvp: Any, primals: Sequence[Any], outs: Sequence[Any], j: int) -> tuple[Any, ...]:
+def _columns(f_jvp: Any, primals: Sequence[Any], outs: Sequence[Any], j: int) -> tuple[Any, ...]:
     """Return the Jacobian of every output with respect to primal ``j``."""
 
-    def push(tangent: Any) -> tuple[Any, ...]:
-        tangents = [tangent if k == j else jnp.zeros_like(x) for k, x in enumerate(primals)]
-        return tuple(map(_tangent, jax_jvp(*tangents), outs))
+    def push(tangent: Any) -> Any:
+        return f_jvp([tangent if k == j else jnp.zeros_like(x) for k, x in enumerate(primals)])
 
-    return jax.vmap(push, out_axes=-1)(_standard_basis(primals[j]))
+    columns = jax.vmap(push, out_axes=-1)(_standard_basis(primals[j]))
+    return tuple(c.reshape(out.shape + primals[j].shape) for c, out in zip(columns, outs, strict=True))
 
 
-def _rows(pullback: Callable[[Sequence[Any]], tuple[Any, ...]], outs: Sequence[Any], i: int) -> tuple[Any, ...]:
+def _rows(pullback: Any, primals: Sequence[Any], outs: Sequence[Any], i: int) -> tuple[Any, ...]:
     """Return the Jacobian of output ``i`` with respect to every primal."""
 
-    def pull(cotangent: Any) -> tuple[Any, ...]:
+    def pull(cotangent: Any) -> Any:
         return pullback([cotangent if k == i else jnp.zeros_like(out) for k, out in enumerate(outs)])
 
-    return jax.vmap(pull)(_standard_basis(outs[i]))
+    rows = jax.vmap(pull)(_standard_basis(outs[i]))
+    return tuple(r.reshape(outs[i].shape + x.shape) for r, x in zip(rows, primals, strict=True))
 
 
 def _resolve_dtype(dtype: Any) -> Any:

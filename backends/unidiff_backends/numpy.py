@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import array_api_compat.numpy as xp
@@ -40,6 +41,7 @@ class NumpyBackend(EngineBackend):
             to_numpy=np.asarray,
             own=own,
             mixin=NumpyProtocols,
+            quiet=partial(np.errstate, all="ignore"),
             scatter_add=scatter_add,
         )
         super().__init__(INFO, library, RULES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from unidiff._typing import Device, Namespace
 from unidiff.engine.tracing import TracedArray
-from unidiff.errors import InPlaceError, ShapeError, TracedConversionError
+from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from unidiff.engine.domain import Domain
@@ -109,6 +109,8 @@ class TracedArrayMethods(TracedArray):
 
     def to_device(self, device: Device, /, *, stream: Any = None) -> Any:
         """Copy to the device; differentiable."""
+        if stream is not None:
+            raise UnsupportedOperationError("to_device of a traced array takes no stream; leave it out")
         return self._domain.plain._to_device(self, device)
 
     def __repr__(self) -> str:
@@ -127,11 +129,12 @@ class TracedArrayMethods(TracedArray):
 
     def _become(self, other: TracedArray) -> None:
         self._value, self._trace, self._node = other._value, other._trace, other._node
-        self._memory = None
+        if hasattr(self, "_memory"):
+            del self._memory
 
     def _refuse_if_shared(self) -> None:
         # The object is held by each array that shares the memory, by this frame's argument and by getrefcount's.
-        if self._memory is not None and sys.getrefcount(self._memory) > 2:
+        if hasattr(self, "_memory") and sys.getrefcount(self._memory) > 2:
             raise InPlaceError(
                 "in-place change of a traced array that shares its memory with another one (a slice, a reshape, a transpose):"
                 " the other would not see it. Write x = x + y instead of x += y, or build the array with where, concat or"

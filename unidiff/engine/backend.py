@@ -142,10 +142,13 @@ class EngineBackend:
         self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool, given: Arrays
     ) -> tuple[Array, ...]:
         plain = trace.base and not any(isinstance(seed, TracedArray) for _, seed in seeds)
-        grads = pull_back(
-            self.domain, tape, seeds, len(primals), self.domain.raw if plain else self.domain.plain,
-            in_place=plain and self.library.mutable, has_complex=trace.has_complex, consume=consume,
-        )  # fmt: skip
+        xp = self.domain.raw if plain else self.domain.plain
+        in_place = plain and self.library.mutable
+        with self.library.quiet():
+            grads = pull_back(
+                self.domain, tape, seeds, len(primals), xp,
+                in_place=in_place, has_complex=trace.has_complex, consume=consume,
+            )  # fmt: skip
         full = [self._zeros_like(x) if g is None else g for x, g in zip(primals, grads, strict=True)]
         return self._finish(full, (*primals, *given))
 
@@ -171,10 +174,9 @@ class EngineBackend:
         seen = {id(x) for x in given}
         finished = []
         for x in results:
-            if not isinstance(x, TracedArray):
-                x = own(x, always or id(x) in seen)
-            seen.add(id(x))
-            finished.append(x)
+            mine = x if isinstance(x, TracedArray) else own(x, always or id(x) in seen)
+            seen.add(id(mine))
+            finished.append(mine)
         return tuple(finished)
 
 

@@ -22,10 +22,10 @@ from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray
 class Operation:
     """A rule bound to a library: the function on plain arrays, and the one that also takes traced arrays.
 
-    For elementwise rules ``selectors`` picks what each argument's map needs from the values and the result.
+    For elementwise rules ``needs`` picks what each argument's map needs from the values and the result.
     """
 
-    __slots__ = ("domain", "function", "name", "pushes", "raw", "rule", "selectors")
+    __slots__ = ("domain", "function", "name", "needs", "pushes", "raw", "rule")
 
     def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
         self.domain = domain
@@ -34,7 +34,7 @@ class Operation:
         self.raw = raw
         self.function: Callable[..., Any] = raw
         self.pushes = rule.vjps if rule.kind == "elementwise" else ()
-        self.selectors = tuple(_SELECTORS.get(positions) for positions in rule.residuals)
+        self.needs = tuple(_SELECTORS.get(positions) for positions in rule.residuals)
 
 
 _SELECTORS: dict[tuple[int, ...], Callable[..., tuple[Any, ...]]] = {

@@ -38,21 +38,19 @@ class ForwardTrace(Trace):
             values.append(self.lower(arg))
             tangents.append(arg._node if own else None)
         ans = self.evaluate(op, values, kwargs)
-        rule = op.rule
-        if rule.kind == "zero":
+        if op.rule.kind == "zero":
             return wrap_constant(self.domain, ans)
-        if rule.variadic:
-            t_ans = rule.jvps[0](self.xp, tuple(tangents), ans, *values, **kwargs)
-        else:
-            t_ans = self._sum_of_pushes(op, values, tangents, ans, kwargs)
+        with self.domain.library.quiet():
+            t_ans = self._push(op, values, tangents, ans, kwargs)
         if isinstance(ans, (tuple, list)):
             boxed = [self._output(y, t) for y, t in zip(ans, t_ans or [None] * len(ans), strict=True)]
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
         return self._output(ans, t_ans)
 
-    def _sum_of_pushes(
-        self, op: Any, values: list[Any], tangents: list[Any], ans: Any, kwargs: Mapping[str, Any]
-    ) -> Any:
+    def _push(self, op: Any, values: list[Any], tangents: list[Any], ans: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Return the tangent of the result, None where it has none."""
+        if op.rule.variadic:
+            return op.rule.jvps[0](self.xp, tuple(tangents), ans, *values, **kwargs)
         total: Any = None
         for position, t in enumerate(tangents):
             if t is None:

@@ -6,6 +6,7 @@ the standard's indexing functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from unidiff._typing import Array, Device
@@ -50,7 +51,7 @@ def _add_each(library: Library, buffer: Array, key: Any, values: Array) -> None:
         buffer[tuple(single)] += flat[(slice(None),) * before + (k,)]
 
 
-def getitem(library: Library, x: Array, key: Any) -> Array:
+def getitem(_library: Library, x: Array, key: Any) -> Array:
     """Return ``x[key]``."""
     return x[key]
 
@@ -78,4 +79,4 @@ def to_device(library: Library, x: Array, device: Device) -> Array:
     return x
 
 
-INDEXING = {"_getitem": getitem, "_setitem": setitem, "_scatter": scatter, "_to_device": to_device}
+INDEXING: dict[str, Callable[..., Any]] = {"_getitem": getitem, "_setitem": setitem, "_scatter": scatter, "_to_device": to_device}

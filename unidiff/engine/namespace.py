@@ -93,10 +93,11 @@ def _copy_raw_functions(xp: Namespace, raw: ModuleType, rules: Mapping[str, Rule
 def _raw(domain: Domain, rule: Rule, raw: ModuleType) -> Callable[..., Any] | None:
     """Return the function on plain arrays: the library's own, else the rule's implementation over the raw namespace."""
     library = domain.library
+    found: Callable[..., Any] | None
     found = library.natives.get(rule.name) or _get(library.xp, rule.name) or _indexing(library, rule.name)
     if found is None and rule.implementation is not None:
         found = partial(rule.implementation, raw)
-    return found  # type: ignore[no-any-return]  # a function of a foreign namespace
+    return found
 
 
 def _indexing(library: Library, name: str) -> Callable[..., Any] | None:
@@ -156,15 +157,15 @@ def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
 
     def function(x1: Any, x2: Any, /) -> Any:
         if type(x1) is traced:
-            trace = x1._trace
             if type(x2) is traced:
+                trace = x1._trace
                 if x2._trace is trace:
-                    return trace.binary(op, x1, x2)
+                    return trace.both(op, x1, x2)
             elif type(x2) in operands:
-                return trace.binary(op, x1, x2)
+                return x1._trace.left(op, x1, x2)
         elif type(x2) is traced:
             if type(x1) in operands:
-                return x2._trace.binary(op, x1, x2)
+                return x2._trace.right(op, x1, x2)
         elif not (isinstance(x1, TracedArray) or isinstance(x2, TracedArray)):
             return raw(x1, x2)
         return dispatch(domain, op, (x1, x2), {})

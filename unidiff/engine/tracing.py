@@ -12,7 +12,7 @@ Levels live in a `contextvars.ContextVar`, so threads and asynchronous tasks do 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -52,6 +52,9 @@ class Library:
     own : callable or None
         ``own(x, shared)`` returns a result as an array of the caller's own: a copy where ``shared`` says so or where ``x``
         is a view or cannot be written to. None where arrays are immutable.
+    quiet : callable
+        Makes a context in which derivatives are computed without floating-point warnings: an infinite derivative is a result,
+        not an accident. The user's own operations run outside of it.
     natives : mapping
         The library's own implementations of unidiff's functions beyond the standard, by name.
     mixin : type or None
@@ -67,6 +70,7 @@ class Library:
     own: Callable[[Array, bool], Array] | None = None
     scatter_add: Callable[[Array, Any, Array], None] | None = None
     mutable: bool = True
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     mixin: type | None = None
 
@@ -94,8 +98,16 @@ class Trace:
         """`process` for one traced argument and nothing else."""
         return self.process(op, (x,), {})
 
-    def binary(self, op: Any, x1: Any, x2: Any) -> Any:
-        """`process` for two arguments: this trace's own, or one of its own beside a plain array or Python number."""
+    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """`process` for two arguments that are this trace's own."""
+        return self.process(op, (x1, x2), {})
+
+    def left(self, op: Any, x1: TracedArray, x2: Any) -> Any:
+        """`process` for an argument of this trace's own and a plain array or Python number."""
+        return self.process(op, (x1, x2), {})
+
+    def right(self, op: Any, x1: Any, x2: TracedArray) -> Any:
+        """`process` for a plain array or Python number and an argument of this trace's own."""
         return self.process(op, (x1, x2), {})
 
     def evaluate(self, op: Any, values: list[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -127,19 +139,23 @@ class ConstantTrace(Trace):
 class TracedArray:
     """An array that is being differentiated; `unidiff.engine.array` adds the array object of the standard.
 
-    Every library has its own subclass, so that a test for the exact type also tells the library.
+    Every library has its own subclass, so that a test for the exact type also tells the library. The slot ``_memory`` is set
+    only on arrays that are views of one another: all of them hold the same object.
     """
 
     __slots__ = ("_memory", "_node", "_trace", "_value")
 
     _domain: Any
+    _memory: object
+    _node: Any
+    _trace: Trace
+    _value: Any
     __unidiff_backend__: str
 
     def __init__(self, value: Any, trace: Trace, node: Any) -> None:
         self._value = value
         self._trace = trace
         self._node = node
-        self._memory: object | None = None  # shared by arrays that are views of one another
 
     @property
     def shape(self) -> tuple[int, ...]:

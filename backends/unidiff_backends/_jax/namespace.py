@@ -3,9 +3,56 @@
 Functions that agree with the standard are the very objects of ``jax.numpy``.
 """
 
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
 import jax.numpy as jnp
 
-from unidiff_backends._jax import linalg
+from unidiff_backends._jax import elementwise, norms, ordering, shaping, statistical
 
-globals().update({name: value for name, value in vars(jnp).items() if not name.startswith("_")})
-globals().update(linalg=linalg, __array_namespace_info__=jnp.__array_namespace_info__)
+MENDED: dict[str, Any] = {
+    name: getattr(module, name)
+    for module, names in {
+        elementwise: "abs clip copysign hypot logaddexp nextafter pow sign",
+        statistical: "std var",
+        ordering: "sort unique_all unique_counts unique_inverse unique_values",
+        shaping: "broadcast_arrays meshgrid permute_dims",
+    }.items()
+    for name in names.split()
+}
+"""The functions of the main namespace that are not those of ``jax.numpy``; their docstrings say why."""
+
+MENDED_LINALG: dict[str, Any] = {name: getattr(norms, name) for name in ("matrix_norm", "vector_norm")}
+"""The same of the extension ``linalg``."""
+
+_Info: Any = type(jnp.__array_namespace_info__())
+
+
+class _NamespaceInfo(_Info):  # type: ignore[misc]  # JAX keeps the class private
+    def devices(self) -> tuple[Any, ...]:
+        """Return the devices as a tuple; None stands for JAX's choice."""
+        return tuple(super().devices())
+
+
+def _module(name: str, original: ModuleType, changes: Mapping[str, Any]) -> ModuleType:
+    """Return a module with the public names of another one, some of them changed."""
+    module = ModuleType(name, original.__doc__)
+    vars(module).update({key: value for key, value in vars(original).items() if not key.startswith("_")}, **changes)
+    return module
+
+
+_NAME = "unidiff_backends.jax.numpy"
+
+numpy = _module(
+    _NAME,
+    jnp,
+    MENDED
+    | {
+        "absolute": MENDED["abs"],
+        "power": MENDED["pow"],
+        "linalg": _module(f"{_NAME}.linalg", jnp.linalg, MENDED_LINALG),
+        "__array_namespace_info__": _NamespaceInfo,
+        "__array_api_version__": "2025.12",
+    },
+)

@@ -51,18 +51,24 @@ def to_device(x: torch.Tensor, device: Any) -> torch.Tensor:
     return x.to(resolve_device(device))
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None) -> torch.Tensor:
-    """Return ``obj`` as a tensor; tensors, also within nested sequences, stay attached to their graph."""
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> torch.Tensor:
+    """Return ``obj`` as a tensor; tensors, also within nested sequences, stay attached to their graph.
+
+    `torch.asarray` cuts tensors within sequences off, and before PyTorch 2.13 also a tensor itself.
+    """
     dtype = None if dtype is None else resolve_dtype(dtype)
     device = None if device is None else resolve_device(device)
     if isinstance(obj, torch.Tensor):
-        return obj.to(device=device, dtype=dtype)
+        converted = obj.to(device=device, dtype=dtype, copy=bool(copy))
+        if copy is False and converted is not obj:
+            raise ValueError("a copy is needed to change the dtype or the device, but copy=False")
+        return converted
     if isinstance(obj, list | tuple) and _holds_tensor(obj):
         return _stacked(obj, dtype=dtype, device=device)
-    if isinstance(obj, np.ndarray) and not obj.flags.writeable:
-        obj = obj.copy()  # a tensor on read-only memory could be written to
+    if isinstance(obj, np.ndarray) and not obj.flags.writeable and copy is not False:
+        copy = True  # a tensor on read-only memory could be written to
     try:
-        return torch.asarray(obj, dtype=dtype, device=device)
+        return torch.asarray(obj, dtype=dtype, device=device, copy=copy)
     except (TypeError, ValueError) as error:
         raise NotAnArrayError(f"torch cannot make a tensor of {type(obj).__qualname__}: {error}") from error
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 
-from unidiff.cli.demo import problems
-
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -107,7 +105,3 @@ def page(verdict: str, good: bool, sections: Sequence[Section]) -> str:
     footer = f"<footer>Python {platform.python_version()} on {escape(platform.platform())}</footer>"
     outcome = f'<div class="verdict{"" if good else " bad"}">{escape(verdict)}</div>'
     return PAGE.format(style=style, body="\n".join([header, outcome, *map(section, sections), footer]))
-
-
-SURFACE_SOURCE = (problems.surface, problems.gradients)
-DIGITS_SOURCE = (problems.logsumexp, problems.softmax_loss)

@@ -1,0 +1,160 @@
+"""Functions of the namespace whose native value or derivative falls short of the derivative standard.
+
+Each is a composition of PyTorch's own operations whose derivatives are right, so that it works in both modes, to any order
+and under ``torch.func.vmap``. Where a formula breaks down at isolated points, those are moved elsewhere before the formula is
+evaluated and not only afterwards: a branch that `torch.where` discards still contributes ``0 * inf = nan`` to a derivative.
+`MENDED` lists them all; whatever is not in it is `array_api_compat.torch`'s very own object.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import array_api_compat.torch as xp
+import torch
+
+from unidiff_backends._torch.convert import asarray
+
+Operand = torch.Tensor | complex | bool
+
+
+def _promoted(*operands: Operand) -> list[torch.Tensor]:
+    """Return the operands as tensors of their common dtype; Python numbers do not widen the tensors' dtype."""
+    dtype = xp.result_type(*operands)
+    device = next(x.device for x in operands if isinstance(x, torch.Tensor))
+    return [x.to(dtype) if isinstance(x, torch.Tensor) else torch.full((), x, dtype=dtype, device=device) for x in operands]
+
+
+def atan2(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Arc tangent of ``x1 / x2``. At the origin there is no derivative: NaN, natively in forward mode only."""
+    x1, x2 = _promoted(x1, x2)
+    origin = (x1 == 0) & (x2 == 0)
+    # The derivative of sqrt(s * s) at 0 is inf * 0.
+    s = torch.where(origin, x1, 1)
+    t = torch.where(origin, x2, 1)
+    return torch.atan2(x1, x2) + torch.where(origin, torch.sqrt(s * s) + torch.sqrt(t * t), 0)
+
+
+def clip(x: torch.Tensor, /, min: Operand | None = None, max: Operand | None = None) -> torch.Tensor:
+    """Limit ``x`` to ``[min, max]``.
+
+    At a bound, ``x`` and the bound share the derivative: one half each, one third where both bounds are there. Natively that
+    depends on PyTorch's version.
+    """
+    if not x.is_floating_point() or (min is None and max is None):
+        return xp.clip(x, min, max)
+    if max is None:
+        return torch.maximum(*_promoted(x, min))
+    if min is None:
+        return torch.minimum(*_promoted(x, max))
+    x, low, high = _promoted(x, min, max)
+    clipped = torch.minimum(torch.maximum(x, low), high)
+    if not isinstance(min, torch.Tensor) and not isinstance(max, torch.Tensor) and min != max:
+        return clipped
+    coincide = (x == low) & (low == high) & torch.isfinite(x)
+    return torch.where(coincide, x + ((low - x) + (high - x)) / 3, clipped)
+
+
+def copysign(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Magnitude of ``x1`` with the sign of ``x2``. At ``x1 == 0`` the second derivative natively is NaN in some modes."""
+    magnitude, sign = _promoted(x1, x2)
+    if not sign.is_floating_point():
+        return xp.copysign(magnitude, sign)
+    magnitude = torch.abs(magnitude)
+    return torch.where(torch.signbit(sign), -magnitude, magnitude)
+
+
+def floor_divide(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Quotient rounded towards minus infinity. Natively there is no derivative at all; it is zero."""
+    return xp.floor_divide(_constant(x1), _constant(x2))
+
+
+def hypot(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Hypotenuse. At the origin the derivative is zero, natively NaN."""
+    x1, x2 = _promoted(x1, x2)
+    origin = (x1 == 0) & (x2 == 0)
+    return torch.where(origin, 0, xp.hypot(torch.where(origin, 1, x1), x2))
+
+
+def logaddexp(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Logarithm of ``exp(x1) + exp(x2)``. At infinities, where it is the maximum, the derivative natively is NaN."""
+    x1, x2 = _promoted(x1, x2)
+    infinite = torch.isinf(x1) | torch.isinf(x2)
+    inside = xp.logaddexp(torch.where(infinite, 0, x1), torch.where(infinite, 0, x2))
+    return torch.where(infinite, torch.maximum(x1, x2), inside)
+
+
+def nextafter(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Next number from ``x1`` towards ``x2``. Natively the derivative is that of the identity; it is zero."""
+    return xp.nextafter(_constant(x1), _constant(x2))
+
+
+def std(
+    x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
+) -> torch.Tensor:
+    """Standard deviation. For constant ``x`` the second derivative natively depends on the modes that are nested."""
+    variance = xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
+    constant = variance == 0
+    return torch.where(constant, 0, torch.sqrt(torch.where(constant, 1, variance)))
+
+
+def full(
+    shape: int | tuple[int, ...], fill_value: Operand, *, dtype: torch.dtype | None = None, device: Any = None
+) -> torch.Tensor:
+    """Tensor filled with a value. Natively the derivative with respect to a tensor is refused, or lost in forward mode."""
+    if not isinstance(fill_value, torch.Tensor):
+        return xp.full(shape, fill_value, dtype=dtype, device=device)
+    return fill_value.to(dtype=dtype, device=device).broadcast_to(shape if isinstance(shape, tuple) else (shape,)).clone()
+
+
+def full_like(x: torch.Tensor, /, fill_value: Operand, *, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
+    """Tensor of the shape of ``x`` filled with a value; see `full`."""
+    if not isinstance(fill_value, torch.Tensor):
+        return xp.full_like(x, fill_value, dtype=dtype, device=device)
+    return full(tuple(x.shape), fill_value, dtype=dtype or x.dtype, device=device or x.device)
+
+
+def linspace(
+    start: Operand,
+    stop: Operand,
+    /,
+    num: int,
+    *,
+    dtype: torch.dtype | None = None,
+    device: Any = None,
+    endpoint: bool = True,
+) -> torch.Tensor:
+    """Evenly spaced numbers. Natively the derivative with respect to tensors is lost in reverse mode, refused in forward mode."""
+    if not isinstance(start, torch.Tensor) and not isinstance(stop, torch.Tensor):
+        return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+    first, last = _promoted(start, stop)
+    intervals = num - 1 if endpoint else num
+    weight = torch.arange(num, dtype=first.dtype, device=first.device) / (intervals or 1)
+    # Weighted, not stepped: both ends are exact.
+    return (first * (1 - weight) + last * weight).to(dtype=dtype, device=device)
+
+
+def _constant(x: Operand) -> Operand:
+    return x.detach() if isinstance(x, torch.Tensor) else x
+
+
+MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (
+            asarray,
+            atan2,
+            clip,
+            copysign,
+            floor_divide,
+            full,
+            full_like,
+            hypot,
+            linspace,
+            logaddexp,
+            nextafter,
+            std,
+        )
+    }
+)
+"""The functions of this module by name."""

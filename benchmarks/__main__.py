@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few samples: rougher figures in a fraction of the time")
     parser.add_argument("--small", action="store_true", help="small inputs: shows that all runs, the figures mean nothing")
     parser.add_argument("--list", action="store_true", help="list programs and peers and stop")
-    parser.add_argument("--profile", metavar="PROGRAM", help="profile unidiff on NumPy on one program and stop")
+    parser.add_argument("--profile", metavar="PROGRAM", help="profile --peers (default: unidiff) on one program and stop")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for benchmarks.json and benchmarks.png")
     return parser
 
@@ -52,14 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("peers:", *PEERS, sep="\n  ")
         return 0
     if options.profile:
-        profile(_choose(parser, [options.profile], list(programs), "program")[0])
+        for peer in _choose(parser, options.peers or ["unidiff"], list(PEERS), "peer"):
+            profile(_choose(parser, [options.profile], list(programs), "program")[0], peer)
         return 0
     chosen = _choose(parser, options.programs, [*programs, *groups], "program or group")
     peers = _choose(parser, options.peers, [name for name, peer in PEERS.items() if _installed(peer.library)], "peer")
     effort = measure.QUICK if options.quick or options.small else measure.Effort()
     selected = {name: program for name, program in programs.items() if name in chosen or program.group in chosen}
     wanted = options.studies if options.studies is not None else (STUDIES if options.programs is None else ())
-    lengths = (1_000, 10_000) if options.small else (1_000, 10_000, 100_000) if options.quick else (1_000, 10_000, 100_000, 1_000_000)
+    longest = 10_000 if options.small else 100_000 if options.quick else 1_000_000
+    lengths = [length for length in (1_000, 10_000, 100_000, 1_000_000) if length <= longest]
 
     def progress(line: str) -> None:
         print(line, file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import exp, log
 from typing import TypeAlias
 
@@ -68,13 +69,10 @@ def _of(program: str, figure: Callable[[Result], float | None]) -> Callable[[Res
 
 def _framework_budgets() -> Iterable[Budget]:
     for ours in ("unidiff-torch", "unidiff-jax"):
+        ratio, excess = partial(native_ratio, ours=ours), partial(native_excess, ours=ours)
         for program, what in (("elementwise", "150 operations"), ("elementwise-1e6", "a million elements")):
-            yield Budget(
-                f"{ours} over native, {what}", 1.05, "x", _of(program, lambda result, ours=ours: native_ratio(result, ours))
-            )
-        yield Budget(
-            f"{ours} minus native, one operation", 8.0, "us", _of("single", lambda result, ours=ours: native_excess(result, ours))
-        )
+            yield Budget(f"{ours} over native, {what}", 1.05, "x", _of(program, ratio))
+        yield Budget(f"{ours} minus native, one operation", 8.0, "us", _of("single", excess))
 
 
 BUDGETS = (

@@ -62,14 +62,15 @@ class Result:
 
 
 def difference(found: Sequence[Floats], expected: Sequence[Floats]) -> float:
-    """Return the largest difference relative to the largest entry of each array; infinite where structures differ."""
+    """Return the largest difference relative to the largest entry of each array; infinite for NaN or other structures."""
     if [array.shape for array in found] != [array.shape for array in expected]:
         return float("inf")
     worst = 0.0
     for a, b in zip(found, expected, strict=True):
         scale = float(np.max(np.abs(b), initial=0.0)) or 1.0
-        worst = max(worst, float(np.max(np.abs(a - b), initial=0.0)) / scale)
-    return worst if np.isfinite(worst) else float("inf")
+        error = float(np.max(np.abs(a - b), initial=0.0)) / scale
+        worst = max(worst, error if np.isfinite(error) else float("inf"))
+    return worst
 
 
 def _prepare(program: Program, peers: Iterable[str], workers: Mapping[str, Worker], result: Result) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where the time of unidiff's derivative on NumPy goes, function by function."""
+"""Where the time of a derivative goes, function by function."""
 
 import cProfile
 import pstats
@@ -8,10 +8,11 @@ from benchmarks.peers import PEERS
 from benchmarks.programs import all_programs
 
 
-def profile(program: str, *, lines: int = 30, seconds: float = 2.0) -> None:
+def profile(program: str, peer: str = "unidiff", *, lines: int = 30, seconds: float = 2.0) -> None:
     """Print the profile of about ``seconds`` of repeated calls, by own time."""
-    thunk = PEERS["unidiff"].prepare(all_programs()[program])
-    assert thunk is not None
+    thunk = PEERS[peer].prepare(all_programs()[program])
+    if thunk is None:
+        raise ValueError(f"{peer} has no derivative of {program}")
     thunk()
     start = time.perf_counter()
     thunk()
@@ -21,5 +22,5 @@ def profile(program: str, *, lines: int = 30, seconds: float = 2.0) -> None:
     for _ in range(calls):
         thunk()
     profiler.disable()
-    print(f"{program}: {calls} derivatives")
+    print(f"{peer} on {program}: {calls} derivatives")
     pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(lines)

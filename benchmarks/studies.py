@@ -62,7 +62,8 @@ def _sine_gradient(peer: str, operations: int, size: int) -> Thunk:
         name="sines", group="chain", function=partial(_sines, operations=operations), primals=(np.linspace(0.5, 1.0, size),)
     )
     thunk = PEERS[peer].prepare(program)
-    assert thunk is not None
+    if thunk is None:
+        raise ValueError(f"{peer} has no gradient of a chain")
     return thunk
 
 
@@ -128,7 +129,8 @@ def _time_import(statement: str) -> tuple[float, tuple[str, ...]]:
 
 def study_import(repeats: int) -> ImportTime:
     """Return the import times, taken in turns in fresh interpreters."""
-    base, ours, frameworks = [], [], set()
+    base, ours = [], []
+    frameworks: set[str] = set()
     for _ in range(repeats):
         base.append(_time_import("import numpy")[0])
         seconds, imported = _time_import("import unidiff; unidiff.backends()")

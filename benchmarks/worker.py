@@ -62,7 +62,7 @@ def _serve(connection: Connection, library: str, small: bool) -> None:
         method, arguments = request
         try:
             connection.send((True, getattr(service, method)(*arguments)))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a peer raises is reported, not only what is known
             connection.send((False, traceback.format_exc()))
 
 
@@ -97,9 +97,7 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process.is_alive():
             self._connection.send(None)
             self._process.join(timeout=10)

@@ -195,7 +195,7 @@ def _import(source: CompleteBackend, target: CompleteBackend, x: Array, device: 
         return target.from_dlpack(x, device=device)
     except UnidiffError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001  # see below
         # Libraries refuse an export with errors of many types: for traced arrays, which to_numpy reports as such, and for
         # devices, dtypes and read-only memory that DLPack cannot hand over, which a copy through the host can.
         return target.asarray(source.to_numpy(x), device=device)
@@ -326,4 +326,4 @@ def _backend_of(x: Any) -> CompleteBackend:
 def _not_an_array(x: Any) -> Exception:
     if hasattr(x, "__array_namespace__"):
         return registry.unknown_type(type(x))
-    return NotAnArrayError(f"{x!r:.200} of type {type(x).__qualname__} is not an array of any backend; make it one with asarray.")
+    return NotAnArrayError(f"{x!r:.200} of type {type(x).__qualname__} is not an array of any backend; use asarray.")

@@ -68,7 +68,7 @@ class Call:
         `f` as a function of the leaves.
     """
 
-    __slots__ = ("args", "argnums", "backend", "f", "flat", "kind", "kwargs", "positions", "primals", "spec")
+    __slots__ = ("argnums", "args", "backend", "f", "flat", "kind", "kwargs", "positions", "primals", "spec")
 
     def __init__(
         self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], argnums: Any, backend: Any
@@ -76,8 +76,9 @@ class Call:
         self.f, self.args, self.kwargs, self.argnums = f, args, kwargs, argnums
         self.backend, self.kind = b, kind = find_backend(args, kwargs, backend)
         if argnums == 0 and len(args) == 1 and _of_type(args[0]) is kind:
-            self.positions, self.primals, self.spec = (0,), args, None
             self.flat: FlatFunction = f if not kwargs else self._call
+            self.positions: tuple[int, ...] = (0,)
+            self.primals, self.spec = args, None
         else:
             self.positions = _positions(argnums, len(args))
             chosen = [args[i] for i in self.positions]
@@ -118,7 +119,7 @@ class Call:
                     f"pass a float such as {float(x)!r}, or leave it out of argnums."
                 )
             b = self.backend
-            arrays = [y for y in tree.leaves((self.args, self.kwargs)) if _of_type(y) is self.kind]
+            arrays = self._arrays()
             return b.asarray(x, dtype=scalar_dtype(b, x, arrays), device=b.device(arrays[0]) if arrays else None)
         if kind is None and not hasattr(x, "__array_namespace__"):
             raise NotAnArrayError(
@@ -128,6 +129,14 @@ class Call:
         if kind is None:
             raise registry.unknown_type(type(x))
         return x
+
+    def _arrays(self) -> list[Array]:
+        """Return all arrays of the call, whether differentiated or not."""
+        if self.spec is None and not self.kwargs and all(_of_type(x) is not None for x in self.args):
+            leaves: Sequence[Any] = self.args
+        else:
+            leaves = tree.leaves((self.args, dict(self.kwargs)))
+        return [x for x in leaves if _of_type(x) is self.kind]
 
     def build(self, leaves: Sequence[Any]) -> Tree:
         """Build what has one entry for each differentiated argument, in the form that argnums has."""
@@ -139,7 +148,7 @@ class Call:
         if self.spec is None:
             leaves: Sequence[Any] = tuple(tangents)
             if any(_of_type(t) is None for t in leaves):
-                raise TreeError(f"The primals are arrays, but the {what}s have the structure {tree.structure(tuple(tangents))}.")
+                raise TreeError(f"The primals are arrays, but the {what}s have the structure {tree.structure(leaves)}.")
         else:
             leaves, spec = tree.flatten(tuple(tangents))
             if spec != self.spec:
@@ -286,9 +295,9 @@ class Output:
             raise TreeError(f"The cotangent has the structure {spec}, but the output has the structure {wanted}.")
         cotangents = []
         for k, (t, out, yes) in enumerate(zip(leaves, self.leaves, self.differentiable, strict=True)):
-            t = matching(self.call, t, out, lambda k=k: tree.paths(wanted, "cotangent")[k])  # type: ignore[misc]  # k is bound early
+            checked = matching(self.call, t, out, lambda k=k: tree.paths(wanted, "cotangent")[k])  # type: ignore[misc]  # bound early
             if yes:
-                cotangents.append(t)
+                cotangents.append(checked)
         return tuple(cotangents) or (self._constant(),)
 
 
@@ -307,4 +316,4 @@ def not_an_output(b: CompleteBackend, x: Any, where: str) -> Exception:
             f"The {where} is an array of {kind.name!r}, but the function was called with arrays of {b.name!r}: the derivative "
             "is lost on the way. Use unidiff.array_namespace(x) inside the function instead of a fixed library."
         )
-    return NotAnArrayError(f"The {where} is {x!r} of type {type(x).__qualname__}, which is neither an array nor a Python number.")
+    return NotAnArrayError(f"The {where} is {x!r:.200} of type {type(x).__qualname__}, neither an array nor a Python number.")

@@ -330,15 +330,8 @@ def _join(b: CompleteBackend, slices: list[Array], like: Array, out: Array, x: A
     return xp.reshape(xp.stack(slices, axis=axis), shape)
 
 
-def _stop_gradient(b: CompleteBackend, x: Array) -> Array:
-    raise UnsupportedOperationError(
-        f"The backend {b.name!r} has no 'stop_gradient', and it cannot be derived from its other operations. "
-        "Compute the constant outside the differentiated function, or return it as auxiliary output with has_aux=True."
-    )
-
-
 def _missing(operation: str, alternative: str) -> Callable[..., Any]:
-    def raise_unsupported(b: CompleteBackend, *args: Any, **kwargs: Any) -> Any:
+    def raise_unsupported(b: CompleteBackend, *_args: Any, **_kwargs: Any) -> Any:
         raise UnsupportedOperationError(
             f"The backend {b.name!r} has no {operation!r}, and it cannot be derived from its other operations. {alternative}"
         )
@@ -353,7 +346,7 @@ _DERIVED: dict[str, Callable[..., Any]] = {
     "linearize": _linearize,
     "jacfwd": _jacfwd,
     "jacrev": _jacrev,
-    "stop_gradient": _stop_gradient,
+    "stop_gradient": _missing("stop_gradient", "Compute the constant outside the function, or return it with has_aux=True."),
     "vmap": _missing("vmap", "Write the batch as a leading axis of the arrays, or map over it with a Python loop."),
     "jit": _missing("jit", "Call the function as it is: it runs eagerly."),
     "checkpoint": _missing("checkpoint", "Call the function as it is: it keeps its intermediate results in memory."),

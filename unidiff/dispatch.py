@@ -45,17 +45,16 @@ def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = Non
         If the arrays belong to several backends or devices.
     """
     if name is None and not kwargs:
-        if len(args) == 1:
-            found = _of_type(args[0])
-            if type(found) is CompleteBackend:
-                return found, found
-        else:
-            kinds = {_of_type(x) for x in args}
-            kinds.discard(_SCALAR)
-            if len(kinds) == 1 and None not in kinds:
-                (found,) = kinds
+        # What follows is the common case, bare arrays and numbers, at the cost of one dictionary look-up for each.
+        kinds = {_of_type(x) for x in args}
+        kinds.discard(_SCALAR)
+        if not kinds:
+            return _without_arrays(None)
+        if len(kinds) == 1 and None not in kinds:
+            (found,) = kinds
+            if len(args) > 1:
                 _check_devices(found, args, args, kwargs)
-                return found, found
+            return found, found
     return _find_in_trees(args, kwargs, name)
 
 
@@ -72,15 +71,20 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
         _check_devices(kinds[0], leaves, args, kwargs)
     if name is None and kinds:
         return kinds[0], kinds[0]
-    backend = registry.get_backend(registry.DEFAULT if name is None else name)
     if not kinds:
-        return backend, _of_type(backend.asarray(0.0))
+        return _without_arrays(name)
+    backend = registry.get_backend(name)
     if kinds[0] is not backend and not _takes(backend, kinds[0]):
         raise MixedBackendsError(
             f"backend={name!r} was asked for, but the arrays belong to {kinds[0].name!r}. Leave backend out, or convert the "
             f"arrays with unidiff.to_backend(x, {backend.name!r})."
         )
     return backend, kinds[0]
+
+
+def _without_arrays(name: Any) -> tuple[CompleteBackend, Any]:
+    backend = registry.get_backend(registry.DEFAULT if name is None else name)
+    return backend, _of_type(backend.asarray(0.0)) if name is not None else backend
 
 
 def _takes(backend: CompleteBackend, other: CompleteBackend) -> bool:

@@ -75,7 +75,7 @@ def jacfwd(
     array([[2., 0.],
            [0., 6.]])
     """
-    return _jacobian(f, argnums, has_aux, backend, lambda call, flat: "jacfwd")
+    return _jacobian(f, argnums, has_aux, backend, lambda _call, _flat: "jacfwd")
 
 
 def jacrev(
@@ -109,7 +109,7 @@ def jacrev(
     array([[2., 0.],
            [0., 6.]])
     """
-    return _jacobian(f, argnums, has_aux, backend, lambda call, flat: "jacrev")
+    return _jacobian(f, argnums, has_aux, backend, lambda _call, _flat: "jacrev")
 
 
 def jacobian(
@@ -181,7 +181,7 @@ def _jacobian(
         _, aux = output.join(real_outputs.first(outs), rest)
         rows = iter(real_outputs.rows(jac))
         blocks = [
-            [_finish(b, block, x, y) for block, x in zip(next(rows), call.primals, strict=True)]
+            [_finish(b, block, x) for block, x in zip(next(rows), call.primals, strict=True)]
             if yes
             else [_zeros(b, y, x) for x in call.primals]
             for y, yes in zip(output.leaves, output.differentiable, strict=True)
@@ -229,7 +229,7 @@ class _Parts(NamedTuple):
     imag: Any
 
 
-def _finish(b: CompleteBackend, block: Any, x: Array, y: Array) -> Any:
+def _finish(b: CompleteBackend, block: Any, x: Array) -> Any:
     """Return a block in its final form: for a complex primal a pair, for a complex output a complex array, in x's precision."""
     if b.is_complex(x):
         by_real, by_imag = zip(*block, strict=True) if isinstance(block, _Parts) else block

@@ -127,7 +127,8 @@ def _load(found: Plugins, entry_point: Any) -> None:
             raise
         if plugin is not None and found.manager.is_registered(plugin):
             found.manager.unregister(plugin)
-        for name in [n for n, r in found.registrations.items() if (r.plugin, r.distribution) == (entry_point.name, distribution)]:
+        own = (entry_point.name, distribution)
+        for name in [n for n, r in found.registrations.items() if (r.plugin, r.distribution) == own]:
             del found.registrations[name]
         text = "".join(traceback.format_exception(error))
         found.broken.append(BrokenPlugin(entry_point.name, distribution, version, phase, error, text))

@@ -3,15 +3,25 @@
 import importlib
 import threading
 import traceback
+from functools import cache
 from typing import Any
 
 from unidiff.backend import Backend, BackendInfo
 from unidiff.derive import CompleteBackend, complete
 from unidiff.errors import BackendLoadError, PluginError, UnknownBackendError
-from unidiff.plugins import BrokenPlugin, Plugins, Registration, check_info, discover
+from unidiff.plugins import BrokenPlugin, Plugins, check_info, discover
 from unidiff.requirements import unmet
 
-__all__ = ["backends", "broken", "get_backend", "of_type", "plugin_manager", "refresh", "register_backend", "unmet_requirements"]
+__all__ = [
+    "backends",
+    "broken",
+    "get_backend",
+    "of_type",
+    "plugin_manager",
+    "refresh",
+    "register_backend",
+    "unmet_requirements",
+]
 
 DEFAULT = "numpy"
 """The backend of calls in which no array tells one."""
@@ -20,7 +30,6 @@ SCALAR = object()
 """What `of_type` says of Python numbers, which never decide the backend."""
 
 _lock = threading.RLock()
-_plugins: Plugins | None = None
 _loaded: dict[str, CompleteBackend] = {}
 _failed: dict[str, BrokenPlugin] = {}
 _session: dict[str, Backend] = {}
@@ -28,12 +37,14 @@ TYPES: dict[type, Any] = {}
 """Each type seen so far: the `CompleteBackend` of its arrays, `SCALAR`, or None for whatever is neither."""
 
 
+@cache
+def _discover_once() -> Plugins:
+    return discover()
+
+
 def _discovered() -> Plugins:
-    global _plugins
     with _lock:
-        if _plugins is None:
-            _plugins = discover()
-        return _plugins
+        return _discover_once()
 
 
 def plugin_manager() -> Any:
@@ -61,9 +72,8 @@ def refresh() -> None:
 
     Backends of `register_backend` stay.
     """
-    global _plugins
     with _lock:
-        _plugins = None
+        _discover_once.cache_clear()
         _loaded.clear()
         _failed.clear()
         TYPES.clear()

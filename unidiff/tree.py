@@ -123,7 +123,7 @@ def structure(tree: Tree) -> Any:
     return _optree().tree_structure(tree, namespace=NAMESPACE)
 
 
-def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
+def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:  # noqa: A001  # the field's name
     """Apply a function to every leaf of one or more trees of one structure.
 
     Parameters

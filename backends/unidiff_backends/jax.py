@@ -41,7 +41,8 @@ def _on_device_of(primals: Sequence[Any]) -> AbstractContextManager[Any]:
         if isinstance(x, jax.Array) and not _is_traced(x):
             device = x.device
             if isinstance(device, jax.Device) and device is not _default_device():
-                return jax.default_device(device)
+                context: AbstractContextManager[Any] = jax.default_device(device)
+                return context
             break
     return _NO_CONTEXT
 
@@ -82,23 +83,23 @@ class JaxBackend:
 
     info: BackendInfo = next(iter(unidiff_register_backends()))
 
-    def namespace(self, *arrays: Any) -> Any:
+    def namespace(self, *arrays: Any) -> Any:  # noqa: ARG002  # one namespace serves all arrays
         """Return ``jax.numpy`` with the derivatives of the derivative standard."""
         return jax_namespace
 
     def device(self, x: Any) -> Any:
-        """Return the device of ``x`` (its sharding where it lives on several).
+        """Return the device of ``x``, its sharding where it lives on several, or None.
 
-        A traced array has no device of its own; where a value stands behind it, that value's device is returned, else
-        the device on which JAX creates arrays at present.
+        A traced array has the device of the value that stands behind it. Where there is none, as under `jax.jit`, JAX has not
+        chosen a device yet: None says so, and is what creation functions take as the device of whatever it will be.
         """
         if _is_traced(x):
             x = x.to_concrete_value()
-        return _default_device() if x is None else x.device
+        return None if x is None else x.device
 
     def devices(self) -> tuple[Any, ...]:
         """Return the devices of every platform that JAX has initialized."""
-        found = {device: None for device in jax.devices()}
+        found = dict.fromkeys(jax.devices())
         for platform in ("cpu", "gpu", "tpu"):
             try:
                 found.update(dict.fromkeys(jax.devices(platform)))
@@ -108,7 +109,7 @@ class JaxBackend:
 
     def _resolve_device(self, device: Any) -> Any:
         if not isinstance(device, str):
-            if isinstance(device, (jax.Device, jax.sharding.Sharding)):
+            if device is None or isinstance(device, jax.Device | jax.sharding.Sharding):
                 return device
             raise DeviceError(f"{device!r} is no device of JAX; these exist: {', '.join(map(str, self.devices()))}")
         platform, _, index = device.partition(":")
@@ -119,7 +120,10 @@ class JaxBackend:
             raise DeviceError(f"JAX has no device {device!r} here; these exist: {known}") from None
 
     def to_device(self, x: Any, device: Any) -> Any:
-        """Return ``x`` on the device, a `jax.Device`, a sharding or a string such as ``"cpu:1"``; differentiable."""
+        """Return ``x`` on the device; differentiable.
+
+        The device is a `jax.Device`, a sharding, a string such as ``"cpu:1"``, or None to leave the choice to JAX.
+        """
         return jax.device_put(x, self._resolve_device(device))
 
     def asarray(self, obj: Any, *, dtype: Any = None, device: Any = None) -> Any:
@@ -236,16 +240,8 @@ def _resolve_dtype(dtype: Any) -> Any:
 def _check_narrowing(x: Any) -> None:
     """Raise where JAX would take an array of 64-bit numbers of another library for one of 32 bits and lose digits."""
     name = str(getattr(x, "dtype", "")).rpartition(".")[2]
-    if name not in _WIDE or jax.config.jax_enable_x64:
-        return
-    if name in ("int64", "uint64") and _fits(x, jnp.iinfo(name.replace("64", "32"))):
-        return
-    raise _narrowed(name)
-
-
-def _fits(x: Any, bounds: Any) -> bool:
-    values = np.from_dlpack(x) if not isinstance(x, np.ndarray | np.generic) else x
-    return values.size == 0 or (bounds.min <= values.min() and values.max() <= bounds.max)
+    if name in _WIDE and not jax.config.jax_enable_x64:
+        raise _narrowed(name)
 
 
 def _narrowed(name: str) -> DTypeError:

@@ -41,6 +41,7 @@ class NumpyBackend(EngineBackend):
             to_numpy=np.asarray,
             own=own,
             mixin=NumpyProtocols,
+            defers=True,
             quiet=partial(np.errstate, all="ignore"),
             scatter_add=scatter_add,
         )

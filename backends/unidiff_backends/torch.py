@@ -6,7 +6,7 @@ import torch
 
 from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
-from unidiff_backends._torch import convert, forward, namespaces, reverse
+from unidiff_backends._torch import convert, forward, jacobian, namespaces, reverse
 from unidiff_backends.plugins.torch import INFO
 
 
@@ -57,6 +57,14 @@ class TorchBackend:
     def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
         return forward.jvp(f, tuple(primals), tuple(tangents), has_aux=has_aux)
+
+    def jacfwd(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)`` by forward mode on a batch of tangents."""
+        return jacobian.jacfwd(f, tuple(primals), has_aux=has_aux)
+
+    def jacrev(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)`` by reverse mode on a batch of cotangents."""
+        return jacobian.jacrev(f, tuple(primals), has_aux=has_aux)
 
     def stop_gradient(self, x: Array) -> Array:
         """Return the values of ``x`` as a constant to every differentiation."""

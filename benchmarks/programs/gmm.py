@@ -63,7 +63,7 @@ def programs(*, small: bool) -> Iterator[Program]:
     for dimension, components in ((2, 5), (10, 25), (20, 50)):
         name = f"gmm-d{dimension}-k{components}"
         if small:
-            components = 3
+            dimension, components = min(dimension, 3), 3
         yield Program(
             name=name,
             group="adbench",

@@ -7,6 +7,10 @@ import numpy as np
 
 from benchmarks.program import Program
 
+_EAGER = "90,000 operations at about 200 microseconds each"
+_COMPILED = "the unrolled program takes many minutes to compile"
+TOO_LONG = {"jax": _EAGER, "unidiff-jax": _EAGER, "jax-jit": _COMPILED, "unidiff-jax-jit": _COMPILED}
+
 
 def sigmoid(xp: Any, x: Any) -> Any:
     """Return the logistic function."""
@@ -38,9 +42,7 @@ def loss(xp: Any, main: Any, extra: Any, state: Any, sequence: Any) -> Any:
     for step in range(steps - 1):
         x = sequence[step, :] * extra[0, :]
         for layer in range(layers):
-            hidden[layer], memory[layer] = cell(
-                xp, main[2 * layer, :], main[2 * layer + 1, :], x, hidden[layer], memory[layer]
-            )
+            hidden[layer], memory[layer] = cell(xp, main[2 * layer, :], main[2 * layer + 1, :], x, hidden[layer], memory[layer])
             x = hidden[layer]
         prediction = x * extra[1, :] + extra[2, :]
         # The 2 under the logarithm is part of ADBench's definition.
@@ -53,17 +55,11 @@ def programs(*, small: bool) -> Iterator[Program]:
     """Yield the dimensions of ADBench's ``lstm_l2_c1024``."""
     random = np.random.default_rng(9)
     layers, steps, width = (1, 4, 3) if small else (2, 1024, 14)
-    too_long = {} if small else {
-        "jax": "90,000 operations at about 200 microseconds each",
-        "unidiff-jax": "90,000 operations at about 200 microseconds each",
-        "jax-jit": "the unrolled program takes many minutes to compile",
-        "unidiff-jax-jit": "the unrolled program takes many minutes to compile",
-    }
     yield Program(
         name="lstm-l2-c1024",
         group="adbench",
         function=loss,
         primals=(random.uniform(size=(2 * layers, 4 * width)), random.uniform(size=(3, width))),
         data=(random.uniform(size=(2 * layers, width)), random.integers(0, 2, (steps, width)).astype(np.float64)),
-        skip=too_long,
+        skip={} if small else TOO_LONG,
     )

@@ -47,6 +47,4 @@ def programs(*, small: bool) -> Iterator[Program]:
         for _ in range(LAYERS):
             parameters += [random.normal(size=(width, width)) / np.sqrt(width), random.normal(size=width) * 0.1]
         data = (random.normal(size=(batch, width)), random.normal(size=(batch, width)))
-        yield Program(
-            name=name, group=group, function=loss, primals=tuple(parameters), data=data, by_hand=loss_by_hand
-        )
+        yield Program(name=name, group=group, function=loss, primals=tuple(parameters), data=data, by_hand=loss_by_hand)

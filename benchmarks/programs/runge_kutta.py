@@ -33,7 +33,7 @@ def programs(*, small: bool) -> Iterator[Program]:
     yield Program(
         name="runge-kutta",
         group="overhead",
-        function=partial(distance, steps=2 if small else 50),
+        function=partial(distance, steps=1 if small else 50),
         primals=(np.asarray([1.0, 0.8]), np.asarray([1.1, 0.4, 0.1, 0.4])),
         data=(np.asarray([2.0, 1.0]),),
     )

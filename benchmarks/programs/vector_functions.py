@@ -1,11 +1,11 @@
 """The Jacobian and the Hessian of functions of 100 variables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from benchmarks.program import Floats, Program
+from benchmarks.program import Floats, Operator, Program
 
 
 def layer(xp: Any, x: Any, matrix: Any) -> Any:
@@ -37,10 +37,11 @@ def programs(*, small: bool) -> Iterator[Program]:
     random = np.random.default_rng(10)
     size = 4 if small else 100
     x, matrix = random.normal(size=size), random.normal(size=(size, size)) / np.sqrt(size)
-    for name, operator, function, by_hand in (
+    cases: tuple[tuple[str, Operator, Callable[..., Any], Callable[..., tuple[Floats, ...]]], ...] = (
         ("jacobian-100", "jacrev", layer, layer_by_hand),
         ("hessian-100", "hessian", potential, potential_by_hand),
-    ):
+    )
+    for name, operator, function, by_hand in cases:
         yield Program(
             name=name,
             group="higher",

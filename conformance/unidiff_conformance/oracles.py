@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unidiff_conformance.reference import COMPLEX, REAL, REFERENCE
+from unidiff_conformance.reference import COMPLEX, EPS, REAL, REFERENCE
 from unidiff_conformance.scenario import Data, Function, Scenario
 
 Vector = NDArray[Any]
@@ -57,16 +57,30 @@ class Estimate:
     error: Vector
 
 
-def extrapolate(quotient: Callable[[float], Vector]) -> Estimate:
-    """Extrapolate a difference quotient with an even error expansion to step 0 by Ridders' method, entry by entry."""
+def extrapolate(quotient: Callable[[float], Vector], noise: Callable[[float], Vector]) -> Estimate:
+    """Extrapolate a difference quotient to step 0 by Ridders' method, entry by entry.
+
+    Parameters
+    ----------
+    quotient : callable
+        The quotient for a step; its error is a series in even powers of the step.
+    noise : callable
+        The rounding error of the quotient for a step. It keeps small steps, whose results agree by chance, from being chosen.
+
+    Returns
+    -------
+    Estimate
+        The entries that changed least between orders and between steps, with this change and the noise as error.
+    """
     best: Vector | None = None
     error: Vector = np.zeros(0, REAL)
     previous: list[Vector] = []
     for level in range(LEVELS):
-        row = [quotient(FIRST_STEP / 2**level)]
+        step = FIRST_STEP / 2**level
+        row = [quotient(step)]
         for j, older in enumerate(previous, start=1):
             row.append(row[-1] + (row[-1] - older) / (4**j - 1))
-            change = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - older))
+            change = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - older)) + noise(step)
             if best is None:
                 best, error = row[j], change
             better = change < error
@@ -107,17 +121,15 @@ class Oracle:
         n = len(self.point)
         units = np.eye(n, dtype=REAL)
 
+        middle = self._evaluate(self.point)
+        rounding = 4 * EPS * (np.abs(middle) @ np.abs(cotangent))
+
         def curvature(direction: Vector) -> Estimate:
-            middle = self._evaluate(self.point) @ cotangent
-            return extrapolate(
-                lambda h: np.asarray(
-                    (
-                        (self._evaluate(self.point + h * direction) @ cotangent - middle)
-                        - (middle - self._evaluate(self.point - h * direction) @ cotangent)
-                    )
-                    / h**2
-                )
-            )
+            def second_difference(h: float) -> Vector:
+                ahead, behind = (self._evaluate(self.point + step * direction) for step in (h, -h))
+                return np.asarray(((ahead - middle) - (middle - behind)) @ cotangent / h**2)
+
+            return extrapolate(second_difference, lambda h: rounding / h**2)
 
         value, error = np.zeros((n, n), REAL), np.zeros((n, n), REAL)
         diagonal = [curvature(units[i]) for i in range(n)]
@@ -135,10 +147,16 @@ class Oracle:
             return pack(outputs(self._model(REFERENCE, *unpack(point, self._arrays))))
 
     def _differentiate(self) -> Estimate:
-        columns = [
-            extrapolate(lambda h, e=e: (self._evaluate(self.point + h * e) - self._evaluate(self.point - h * e)) / (2 * h))
-            for e in np.eye(len(self.point), dtype=REAL)
-        ]
+        rounding = EPS * np.abs(self._evaluate(self.point))
+
+        def column(direction: Vector) -> Estimate:
+            def difference(h: float) -> Vector:
+                ahead, behind = (self._evaluate(self.point + step * direction) for step in (h, -h))
+                return np.asarray((ahead - behind) / (2 * h))
+
+            return extrapolate(difference, lambda h: rounding / h)
+
+        columns = [column(direction) for direction in np.eye(len(self.point), dtype=REAL)]
         empty = np.zeros((len(pack(self.value)), 0), REAL)
         return Estimate(
             np.column_stack([empty, *(c.value for c in columns)]), np.column_stack([empty, *(c.error for c in columns)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
+from unidiff.engine.batching import BatchTrace
 from unidiff.engine.domain import Domain
 from unidiff.engine.forward import ForwardTrace
 from unidiff.engine.reverse import ReverseTrace, pull_back
@@ -89,7 +92,7 @@ class EngineBackend:
             seeds = [
                 (node, cast(trace.xp, ct, value.dtype))
                 for node, value, ct in zip(nodes, values, cotangents, strict=True)
-                if node is not None
+                if node is not None and ct is not None  # None is zero
             ]
             return self._pull(trace, tape, seeds, primals, consume=False, given=cotangents)
 
@@ -122,6 +125,68 @@ class EngineBackend:
         pushed = self._finish(tangents_out, (*given, *result))
         return (result, pushed, self._release(trace, aux)) if has_aux else (result, pushed)
 
+    def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int) -> tuple[Array, ...]:
+        """Return what ``f`` gives for each slice along the first axis of the batched arguments, stacked along a first axis."""
+        args = tuple(map(self._lift, args))
+        with new_level() as level:
+            trace = open_trace(BatchTrace, self.domain, level, args)
+            trace.size = size
+            args = tuple(map(trace.lower, args))
+            try:
+                outs = f(*(trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)))
+            finally:
+                trace.close()
+        values, nodes = self._split(trace, outs)
+        xp = self.domain.plain
+        return tuple(
+            xp.broadcast_to(y, (size, *y.shape)) if node is None else y for y, node in zip(values, nodes, strict=True)
+        )
+
+    def jacfwd(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)`` from one pass that carries a batch of tangents."""
+        sizes = [math.prod(x.shape) for x in primals]
+        found: list[Any] = []
+
+        def push(*tangents: Array) -> Arrays:
+            found[:] = self.jvp(f, primals, tangents, has_aux=has_aux)
+            return found[1]  # type: ignore[no-any-return]  # the tangents of a jvp
+
+        columns = self.vmap(push, self._unit_tangents(primals, sizes), [True] * len(primals), sum(sizes))
+        outs, xp = found[0], self.domain.plain
+        jac = []
+        for y, block in zip(outs, columns, strict=True):
+            last = xp.moveaxis(block, 0, -1)
+            ends = list(accumulate(sizes))
+            parts = [last[..., end - size : end] for end, size in zip(ends, sizes, strict=True)]
+            shaped = [xp.reshape(part, (*y.shape, *x.shape)) for part, x in zip(parts, primals, strict=True)]
+            jac.append(self._finish(shaped, (), always=True))
+        return (outs, tuple(jac), *found[2:])
+
+    def jacrev(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
+        """Return ``(outs, jac)`` or ``(outs, jac, aux)``: one recording, pulled back with a batch of cotangents per output."""
+        outs, pullback, *aux = self.vjp(f, primals, has_aux=has_aux)
+        xp = self.domain.plain
+        jac = []
+        for position, y in enumerate(outs):
+
+            def pull(unit: Array, position: int = position) -> Arrays:
+                return pullback([unit if i == position else None for i in range(len(outs))])
+
+            rows = self.vmap(pull, self._unit_tangents((y,), [math.prod(y.shape)]), [True], math.prod(y.shape))
+            shaped = [xp.reshape(row, (*y.shape, *x.shape)) for row, x in zip(rows, primals, strict=True)]
+            jac.append(self._finish(shaped, (), always=True))
+        return (outs, tuple(jac), *aux)
+
+    def _unit_tangents(self, arrays: Arrays, sizes: Sequence[int]) -> list[Array]:
+        """Return for each array a batch of tangents that together are the unit vectors of all arrays."""
+        xp, total = self.library.xp, sum(sizes)
+        units, start = [], 0
+        for x, size in zip(arrays, sizes, strict=True):
+            unit = xp.eye(total, size, k=-start, dtype=x.dtype, device=self.domain.device(x))
+            units.append(xp.reshape(unit, (total, *x.shape)))
+            start += size
+        return units
+
     def _record(self, f: FlatFunction, primals: Arrays, has_aux: bool) -> tuple[ReverseTrace, Arrays, Arrays]:
         primals = [self._lift(x) for x in primals]
         with new_level() as level:
@@ -142,7 +207,9 @@ class EngineBackend:
         self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool, given: Arrays
     ) -> tuple[Array, ...]:
         plain = trace.base and not any(isinstance(seed, TracedArray) for _, seed in seeds)
-        xp = self.domain.raw if plain else self.domain.plain
+        xp = self.domain.raw if plain else self.domain.nested
+        if not plain:
+            seeds = [(node, self.domain.beside_traced(seed)) for node, seed in seeds]
         in_place = plain and self.library.mutable
         with self.library.quiet():
             grads = pull_back(
@@ -163,6 +230,9 @@ class EngineBackend:
         """Return a copy of a plain array that a recording will outlive the call with; later changes do not reach it."""
         return self.library.xp.asarray(x, copy=True) if not isinstance(x, TracedArray) and self.library.mutable else x
 
+    def _copy(self, x: Array, _shared: bool) -> Array:
+        return self.library.xp.asarray(x, copy=True)
+
     def _release(self, trace: Trace, aux: Arrays) -> tuple[Array, ...]:
         return self._finish([trace.lower(x) for x in aux], ())
 
@@ -170,7 +240,9 @@ class EngineBackend:
         """Make results the caller's own: arrays, not scalars, that share memory with nothing given nor with each other."""
         own = self.library.own
         if own is None:
-            return tuple(results)
+            if not self.library.mutable:
+                return tuple(results)
+            own = self._copy
         seen = {id(x) for x in given}
         finished = []
         for x in results:

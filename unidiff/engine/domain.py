@@ -16,7 +16,7 @@ from unidiff.engine.array import array_class, install_operators
 from unidiff.engine.indexing import add_at
 from unidiff.engine.namespace import build_namespaces
 from unidiff.engine.rule import Rule
-from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray
+from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray, wrap_constant
 
 
 class Operation:
@@ -69,6 +69,15 @@ class Domain:
         self.raw, self.plain, self.traced = build_namespaces(self, rules)
         install_operators(self)
         self.constant = ConstantTrace(self, 0, True)
+
+    @property
+    def nested(self) -> Namespace:
+        """The namespace in which rules compute with traced arrays."""
+        return self.plain if self.library.defers else self.traced
+
+    def beside_traced(self, x: Any) -> Any:
+        """Return ``x`` in the form that operators between it and traced arrays need."""
+        return x if self.library.defers else wrap_constant(self, x)
 
     def accepts(self, x: Any) -> bool:
         """Whether ``x`` is a Python number or a plain array of the library."""

@@ -28,12 +28,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from unidiff._typing import Array, Namespace
+from unidiff.engine.batching import BATCHERS, Unbatchable, align
+from unidiff.engine.batching import elementwise as batch_elementwise
 from unidiff.engine.reverse import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import Aval, expand_reduced, expand_reduced_like, normalize_axes, sum_to_shape
 from unidiff.errors import NotDifferentiableError, ShapeError, UnsupportedOperationError
 
 __all__ = [
+    "BATCHERS",
     "RULES",
     "Array",
     "Aval",
@@ -41,6 +44,9 @@ __all__ = [
     "NotDifferentiableError",
     "ShapeError",
     "UnsupportedOperationError",
+    "Unbatchable",
+    "align",
+    "batch_elementwise",
     "composite",
     "creation",
     "elementwise",

@@ -22,7 +22,8 @@ class ForwardTrace(Trace):
 
     def variable(self, primal: Array, tangent: Array) -> TracedArray:
         """Return an input of the pass."""
-        return self.domain.array_class(primal, self, tangent)  # type: ignore[no-any-return]  # the domain's own class
+        tangent = self.lower(tangent)
+        return self.domain.array_class(self.lower(primal), self, tangent)  # type: ignore[no-any-return]  # the domain's own class
 
     def close(self) -> None:
         """Refuse further operations on arrays of this pass."""

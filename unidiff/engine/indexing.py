@@ -26,6 +26,11 @@ def _is_mask(library: Library, part: Any) -> bool:
 
 def add_at(library: Library, buffer: Array, key: Any, values: Array) -> None:
     """Add the values into a part of the buffer, in place; repeated indices accumulate."""
+    if isinstance(key, tuple) and any(part is None for part in key):  # the standard assigns to no new axis
+        key = tuple(part for part in key if part is not None)
+        values = library.xp.reshape(values, buffer[key].shape)
+    elif key is None:
+        key, values = ..., library.xp.reshape(values, buffer.shape)
     if not repeats(library, key):
         buffer[key] += values
     elif library.scatter_add is not None:

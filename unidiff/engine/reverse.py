@@ -41,7 +41,7 @@ class ReverseTrace(Trace):
         """Return an input of the recording."""
         if self.domain.kind(primal.dtype) == "complex":
             self.has_complex = True
-        return self._node(primal, None)
+        return self._node(self.lower(primal), None)
 
     def close(self) -> list[Any]:
         """Refuse further operations and return the tape."""

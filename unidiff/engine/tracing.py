@@ -51,12 +51,15 @@ class Library:
         Copies a plain array to a device; None where there is only one.
     own : callable or None
         ``own(x, shared)`` returns a result as an array of the caller's own: a copy where ``shared`` says so or where ``x``
-        is a view or cannot be written to. None where arrays are immutable.
+        is a view or cannot be written to. With None every result is copied, unless arrays are immutable.
     quiet : callable
         Makes a context in which derivatives are computed without floating-point warnings: an infinite derivative is a result,
         not an accident. The user's own operations run outside of it.
     natives : mapping
         The library's own implementations of unidiff's functions beyond the standard, by name.
+    defers : bool
+        Whether the operators of a plain array give way to those of a traced one on their right. Where they do not, plain arrays
+        inside nested derivatives are wrapped as constants.
     mixin : type or None
         Extra methods for the class of traced arrays, such as the library's dispatch protocols.
     """
@@ -72,6 +75,7 @@ class Library:
     mutable: bool = True
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    defers: bool = False
     mixin: type | None = None
 
 
@@ -88,7 +92,7 @@ class Trace:
         self.domain = domain
         self.level = level
         self.base = base
-        self.xp: Namespace = domain.raw if base else domain.plain
+        self.xp: Namespace = domain.raw if base else domain.nested
 
     def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Evaluate the operation on arguments of which at least one belongs to this trace."""
@@ -117,8 +121,12 @@ class Trace:
     def lower(self, x: Any) -> Any:
         """Return the value this trace sees in ``x``: its own traced arrays and constants unwrapped, others as they are."""
         if isinstance(x, TracedArray) and (x._trace is self or x._trace.level == 0):
-            return x._value
-        return x
+            x = x._value
+        return x if self.base else self.domain.beside_traced(x)
+
+    def shape_of(self, x: TracedArray) -> tuple[int, ...]:
+        """Return the shape that an array of this trace shows."""
+        return x._value.shape  # type: ignore[no-any-return]  # arrays are foreign types
 
     def concrete(self, x: TracedArray, purpose: str) -> Any:
         """Return the plain value of ``x`` for Python control flow, or raise where there is none."""
@@ -160,7 +168,7 @@ class TracedArray:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return self._value.shape  # type: ignore[no-any-return]  # arrays are foreign types
+        return self._trace.shape_of(self)
 
     @property
     def dtype(self) -> DType:

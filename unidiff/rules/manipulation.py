@@ -1,24 +1,171 @@
-"""Manipulation functions."""
+"""Manipulation functions: all are linear, so the tangent goes through the function itself and the cotangent through its transpose."""
 
 from __future__ import annotations
 
-from unidiff.engine.extend import rule, sum_to_shape
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from unidiff.engine.extend import Array, Namespace, composite, normalize_axes, part_cotangent, rule, sum_to_shape, zero
+from unidiff.rules.slicing import along
+
+# --- other shape, same elements
 
 rule(
     "reshape",
-    jvp=lambda xp, t, ans, x, /, shape, *, copy=None: xp.reshape(t, shape),
-    vjp=lambda xp, g, ans, x, /, shape, *, copy=None: xp.reshape(g, x.shape),
+    jvp=lambda xp, t, ans, x, shape, **options: xp.reshape(t, shape, **options),
+    vjp=lambda xp, g, ans, x, shape, **options: xp.reshape(g, x.shape),
+    view=True,
+    arguments=lambda x, /, shape, *, copy=None: ((x, shape), {} if copy is None else {"copy": copy}),
+)
+rule(
+    "expand_dims",
+    jvp=lambda xp, t, ans, x, axis: xp.expand_dims(t, axis),
+    vjp=lambda xp, g, ans, x, axis: xp.reshape(g, x.shape),
+    view=True,
+    arguments=lambda x, /, axis=0: ((x, axis), {}),
+)
+rule(
+    "squeeze",
+    jvp=lambda xp, t, ans, x, axis: xp.squeeze(t, axis),
+    vjp=lambda xp, g, ans, x, axis: xp.reshape(g, x.shape),
+    view=True,
+    arguments=lambda x, /, axis: ((x, axis), {}),
+)
+
+# --- other order
+
+
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    axes = normalize_axes(tuple(axes), len(axes))
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+rule(
+    "permute_dims",
+    jvp=lambda xp, t, ans, x, axes: xp.permute_dims(t, axes),
+    vjp=lambda xp, g, ans, x, axes: xp.permute_dims(g, _inverse(axes)),
+    view=True,
+    arguments=lambda x, /, axes: ((x, axes), {}),
+)
+rule(
+    "moveaxis",
+    jvp=lambda xp, t, ans, x, source, destination: xp.moveaxis(t, source, destination),
+    vjp=lambda xp, g, ans, x, source, destination: xp.moveaxis(g, destination, source),
     view=True,
 )
+rule(
+    "flip",
+    jvp=lambda xp, t, ans, x, **options: xp.flip(t, **options),
+    vjp=lambda xp, g, ans, x, **options: xp.flip(g, **options),
+    view=True,
+)
+rule(
+    "roll",
+    jvp=lambda xp, t, ans, x, shift, **options: xp.roll(t, shift, **options),
+    vjp=lambda xp, g, ans, x, shift, **options: xp.roll(g, _negated(shift), **options),
+    arguments=lambda x, /, shift, **options: ((x, shift), options),
+)
+
+
+def _negated(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    return -shift if isinstance(shift, int) else tuple(-s for s in shift)
+
+
+# --- copies of elements
+
 rule(
     "broadcast_to",
-    jvp=lambda xp, t, ans, x, /, shape: xp.broadcast_to(t, shape),
-    vjp=lambda xp, g, ans, x, /, shape: sum_to_shape(xp, g, x.shape),
+    jvp=lambda xp, t, ans, x, shape: xp.broadcast_to(t, shape),
+    vjp=lambda xp, g, ans, x, shape: sum_to_shape(xp, g, x.shape),
     view=True,
+    arguments=lambda x, /, shape: ((x, shape), {}),
 )
+
+
+def _broadcast_arrays(xp: Namespace, *arrays: Array) -> tuple[Array, ...]:
+    shape = xp.broadcast_shapes(*(x.shape for x in arrays))
+    return tuple(xp.broadcast_to(x, shape) for x in arrays)
+
+
+composite("broadcast_arrays", _broadcast_arrays)
+zero("broadcast_shapes")
+
+
+def _repeat_pull(xp: Namespace, g: Array, ans: Any, x: Any, repeats: int | Array, *, axis: int | None = None) -> Array:
+    """Sum the copies; copies of different numbers are summed as the parts of ``x`` that they are."""
+    if isinstance(repeats, int):
+        shape = x.shape if axis is not None else (x.size,)
+        axis = 0 if axis is None else axis % x.ndim
+        apart = xp.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
+        return xp.reshape(xp.sum(apart, axis=axis + 1, dtype=g.dtype), x.shape)
+    if axis is None:
+        index = xp.repeat(xp.arange(x.size, device=x.device), repeats)
+        return xp.reshape(xp._scatter(g, (x.size,), index), x.shape)
+    axis %= x.ndim
+    index = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
+    return part_cotangent(x.shape, (*(slice(None),) * axis, index, Ellipsis), g)
+
+
 rule(
-    "astype",
-    jvp=lambda xp, t, ans, x, /, dtype, **options: xp.astype(t, dtype),
-    vjp=lambda xp, g, ans, x, /, dtype, **options: g,
-    view=True,
+    "repeat",
+    jvp=(lambda xp, t, ans, x, repeats, **options: xp.repeat(t, repeats, **options), None),
+    vjp=(_repeat_pull, None),
+    keep=(1,),
 )
+
+
+def _tile_pull(xp: Namespace, g: Array, ans: Any, x: Any, repetitions: tuple[int, ...]) -> Array:
+    ndim = max(x.ndim, len(repetitions))
+    shape = (1,) * (ndim - x.ndim) + tuple(x.shape)
+    repetitions = (1,) * (ndim - len(repetitions)) + tuple(repetitions)
+    apart = xp.reshape(g, tuple(n for pair in zip(repetitions, shape, strict=True) for n in pair))
+    return xp.reshape(xp.sum(apart, axis=tuple(range(0, 2 * ndim, 2)), dtype=g.dtype), x.shape)
+
+
+rule(
+    "tile",
+    jvp=lambda xp, t, ans, x, repetitions: xp.tile(t, repetitions),
+    vjp=_tile_pull,
+)
+
+# --- several arrays
+
+
+def _joined(name: str) -> Any:
+    """Return the push of a function that joins arrays; zeros stand in for those that have no tangent."""
+
+    def push(xp: Namespace, tangents: Sequence[Any], ans: Array, arrays: Sequence[Array], **options: Any) -> Array:
+        pairs = zip(tangents, arrays, strict=True)
+        return getattr(xp, name)([xp.zeros_like(x, dtype=ans.dtype) if t is None else t for t, x in pairs], **options)
+
+    return push
+
+
+def _concat_pull(xp: Namespace, g: Array, position: int, ans: Any, arrays: Sequence[Any], *, axis: int | None = 0) -> Array:
+    if axis is None:
+        sizes, axis = [math.prod(x.shape) for x in arrays[: position + 1]], 0
+    else:
+        sizes = [x.shape[axis] for x in arrays[: position + 1]]
+    stop = sum(sizes)
+    return xp.reshape(along(g, axis, stop - sizes[-1], stop), arrays[position].shape)
+
+
+def _stack_pull(xp: Namespace, g: Array, position: int, ans: Any, arrays: Sequence[Any], *, axis: int = 0) -> Array:
+    return g[(*(slice(None),) * (axis % g.ndim), position, Ellipsis)]
+
+
+def _arrays(arrays: Sequence[Array], /, **options: Any) -> tuple[tuple[Array, ...], dict[str, Any]]:
+    return tuple(arrays), options
+
+
+rule("concat", jvp=_joined("concat"), vjp=_concat_pull, variadic=True, packed=True, arguments=_arrays)
+rule("stack", jvp=_joined("stack"), vjp=_stack_pull, variadic=True, packed=True, arguments=_arrays)
+
+
+def _unstack_pull(xp: Namespace, cotangents: Sequence[Any], ans: Any, x: Any, *, axis: int = 0) -> Array:
+    blank = xp.zeros_like(next(g for g in cotangents if g is not None))
+    return xp.stack([blank if g is None else g for g in cotangents], axis=axis)
+
+
+rule("unstack", jvp=lambda xp, t, ans, x, **options: xp.unstack(t, **options), vjp=_unstack_pull, outputs=0, view=True)

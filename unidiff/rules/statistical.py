@@ -1,11 +1,258 @@
-"""Statistical functions."""
+"""Statistical functions.
+
+Products have no division in their derivatives, so zeros among the factors are nothing special, whatever the order: the
+derivative of a product is the product of the other factors, and that of a cumulative product is a linear recurrence.
+"""
 
 from __future__ import annotations
 
-from unidiff.engine.extend import expand_reduced_like, rule
+import math
+from typing import Any
+
+from unidiff.engine.extend import Array, Namespace, expand_reduced, expand_reduced_like, is_complex, normalize_axes, rule
+from unidiff.rules.slicing import along, length
+
+Axis = int | tuple[int, ...] | None
+
+
+def _count(x: Any, axis: Axis) -> int:
+    """Return the number of elements that are reduced to one."""
+    return math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim))
+
+
+# --- sums
 
 rule(
     "sum",
     jvp=lambda xp, t, ans, x, **options: xp.sum(t, **options),
     vjp=lambda xp, g, ans, x, *, axis=None, dtype=None, keepdims=False: expand_reduced_like(xp, g, x, axis, keepdims),
+)
+rule(
+    "mean",
+    jvp=lambda xp, t, ans, x, **options: xp.mean(t, **options),
+    vjp=lambda xp, g, ans, x, *, axis=None, keepdims=False: expand_reduced_like(
+        xp, g / max(_count(x, axis), 1), x, axis, keepdims
+    ),
+)
+
+
+def _cumulative_sum_pull(
+    xp: Namespace, g: Array, ans: Any, x: Any, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    axis = _single_axis(axis, ans)
+    if include_initial:
+        g = along(g, axis, 1, None)
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis, dtype=g.dtype), axis=axis)
+
+
+def _single_axis(axis: int | None, ans: Any) -> int:
+    """Return the axis of a cumulative function as a non-negative integer; None is for vectors."""
+    return 0 if axis is None else axis % ans.ndim
+
+
+rule("cumulative_sum", jvp=lambda xp, t, ans, x, **options: xp.cumulative_sum(t, **options), vjp=_cumulative_sum_pull)
+
+# --- spread about the mean
+
+
+def _spread(xp: Namespace, x: Array, axis: Axis, correction: float) -> tuple[Array, float]:
+    """Return the deviations from the mean, and the factor that makes their sum of squares a variance."""
+    degrees = _count(x, axis) - correction
+    return x - xp.mean(x, axis=axis, keepdims=True), 1 / degrees if degrees > 0 else math.nan
+
+
+def _inner(xp: Namespace, x: Array, t: Array, axis: Axis, keepdims: bool) -> Array:
+    """Return the real inner products Re<x, t> along the axes."""
+    product = xp.real(xp.conj(x) * t) if is_complex(xp, x) else x * t
+    return xp.sum(product, axis=axis, dtype=product.dtype, keepdims=keepdims)
+
+
+def _var_push(
+    xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Array:
+    deviations, factor = _spread(xp, x, axis, correction)
+    return 2 * factor * _inner(xp, deviations, t, axis, keepdims)
+
+
+def _var_pull(
+    xp: Namespace, g: Array, ans: Any, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Array:
+    deviations, factor = _spread(xp, x, axis, correction)
+    return expand_reduced(xp, 2 * factor * g, x.ndim, axis, keepdims) * deviations
+
+
+rule("var", jvp=_var_push, vjp=_var_pull, keep=(0,))
+
+
+def _direction(xp: Namespace, ans: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
+    """Return the gradient of the standard deviation; 0 where all elements are equal: minimum norm.
+
+    Equality is tested on the elements: the computed deviation of a constant may be a rounding error instead of 0.
+    """
+    deviations, factor = _spread(xp, x, axis, correction)
+    first = x
+    for a in normalize_axes(axis, x.ndim):
+        first = along(first, a, 0, 1)
+    ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
+    constant = xp.logical_and(xp.all(x == first, axis=axis, keepdims=True), ans == ans)
+    inverse = xp.where(constant, xp.zeros_like(ans), factor / xp.where(constant, xp.ones_like(ans), ans))
+    return deviations * inverse
+
+
+def _std_push(
+    xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Array:
+    return _inner(xp, _direction(xp, ans, x, axis, correction, keepdims), t, axis, keepdims)
+
+
+def _std_pull(
+    xp: Namespace, g: Array, ans: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Array:
+    direction = _direction(xp, ans, x, axis, correction, keepdims)
+    return expand_reduced(xp, g, x.ndim, axis, keepdims) * direction
+
+
+rule("std", jvp=_std_push, vjp=_std_pull, keep=(-1, 0))
+
+# --- extrema: minimum norm, which is an equal share for all that attain them
+
+
+def _ties(xp: Namespace, ans: Array, x: Array, dtype: Any, axis: Axis, keepdims: bool) -> tuple[Array, Array, Array]:
+    """Return which elements attain the extremum, how many do, and 0, or NaN where the extremum is NaN."""
+    ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
+    attained = x == ans
+    count = xp.astype(xp.count_nonzero(attained, axis=axis, keepdims=True), dtype)
+    rest = xp.where(ans == ans, xp.zeros_like(ans), xp.full_like(ans, math.nan))
+    return attained, count, rest
+
+
+def _extremum_push(xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    attained, count, rest = _ties(xp, ans, x, t.dtype, axis, keepdims)
+    share = xp.where(attained, t / xp.where(count == 0, xp.ones_like(count), count), rest)
+    return xp.sum(share, axis=axis, dtype=t.dtype, keepdims=keepdims)
+
+
+def _extremum_pull(xp: Namespace, g: Array, ans: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    attained, count, rest = _ties(xp, ans, x, g.dtype, axis, keepdims)
+    g = expand_reduced(xp, g, x.ndim, axis, keepdims)
+    return xp.where(attained, g / xp.where(count == 0, xp.ones_like(count), count), rest)
+
+
+rule("max", jvp=_extremum_push, vjp=_extremum_pull, keep=(-1, 0))
+rule("min", jvp=_extremum_push, vjp=_extremum_pull, keep=(-1, 0))
+
+# --- products
+
+
+def _before(xp: Namespace, x: Array, axis: int) -> Array:
+    """Return for each element the product of those before it along the axis."""
+    if length(x, axis) == 0:
+        return xp.ones_like(x)
+    return xp.cumulative_prod(along(x, axis, None, -1), axis=axis, dtype=x.dtype, include_initial=True)
+
+
+def _others(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return for each element the product of all others along the axes."""
+    axes = normalize_axes(axis, x.ndim)
+    if not axes:
+        return xp.ones_like(x)
+    if len(axes) == 1:
+        (a,) = axes
+        return _before(xp, x, a) * xp.flip(_before(xp, xp.flip(x, axis=a), a), axis=a)
+    order = tuple(a for a in range(x.ndim) if a not in axes) + axes
+    rows = xp.permute_dims(x, order)
+    others = _others(xp, xp.reshape(rows, (*rows.shape[: x.ndim - len(axes)], _count(x, axes))), -1)
+    return xp.permute_dims(xp.reshape(others, rows.shape), tuple(order.index(a) for a in range(x.ndim)))
+
+
+def _prod_push(
+    xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False
+) -> Array:
+    share = t * _others(xp, _converted(xp, x, dtype), axis)
+    return xp.sum(share, axis=axis, dtype=share.dtype, keepdims=keepdims)
+
+
+def _prod_pull(
+    xp: Namespace, g: Array, ans: Any, x: Array, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False
+) -> Array:
+    others = _others(xp, _converted(xp, x, dtype), axis)
+    return expand_reduced(xp, g, x.ndim, axis, keepdims) * _conj(xp, others)
+
+
+def _converted(xp: Namespace, x: Array, dtype: Any) -> Array:
+    return x if dtype is None or x.dtype == dtype else xp.astype(x, dtype)
+
+
+def _conj(xp: Namespace, x: Array) -> Array:
+    return xp.conj(x) if is_complex(xp, x) else x
+
+
+rule("prod", jvp=_prod_push, vjp=_prod_pull, keep=(0,))
+
+
+def _cumulative_prod_push(
+    xp: Namespace, t: Array, ans: Array, x: Array, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    axis = _single_axis(axis, ans)
+    x = xp.reshape(_converted(xp, x, dtype), (1,)) if x.ndim == 0 else _converted(xp, x, dtype)
+    out = xp._linear_recurrence(x, t * _before(xp, x, axis), axis=axis)
+    if not include_initial:
+        return out
+    first = along(ans, axis, 0, 1)
+    return xp.concat([xp.zeros_like(first, dtype=out.dtype), out], axis=axis)
+
+
+def _cumulative_prod_pull(
+    xp: Namespace, g: Array, ans: Any, x: Array, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    axis = _single_axis(axis, ans)
+    if include_initial:
+        g = along(g, axis, 1, None)
+    x = xp.reshape(_converted(xp, x, dtype), (1,)) if x.ndim == 0 else _converted(xp, x, dtype)
+    return _reversed_recurrence(xp, _conj(xp, x), g, axis) * _conj(xp, _before(xp, x, axis))
+
+
+rule("cumulative_prod", jvp=_cumulative_prod_push, vjp=_cumulative_prod_pull, keep=(0,))
+
+
+def _linear_recurrence(xp: Namespace, a: Array, b: Array, *, axis: int) -> Array:
+    """Return y with y[0] = b[0] and y[i] = a[i] y[i-1] + b[i] along the axis, in log2(n) steps that double the reach."""
+    n, reach = length(b, axis), 1
+    while reach < n:
+        head, carried = along(b, axis, None, reach), along(b, axis, None, -reach)
+        tail = along(a, axis, reach, None)
+        b = xp.concat([head, along(b, axis, reach, None) + tail * carried], axis=axis)
+        a = xp.concat([along(a, axis, None, reach), tail * along(a, axis, None, -reach)], axis=axis)
+        reach *= 2
+    return b
+
+
+def _reversed_recurrence(xp: Namespace, a: Array, g: Array, axis: int) -> Array:
+    """Return the transpose of `_linear_recurrence` as a map of ``b``: y[i] = g[i] + a[i+1] y[i+1]."""
+    n = length(g, axis)
+    if n == 0:
+        return g
+    shifted = xp.concat([along(a, axis, 0, 1), xp.flip(along(a, axis, 1, None), axis=axis)], axis=axis)
+    return xp.flip(xp._linear_recurrence(shifted, xp.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+def _previous(xp: Namespace, y: Array, axis: int) -> Array:
+    """Return y shifted by one along the axis, with 0 in front."""
+    return xp.concat([xp.zeros_like(along(y, axis, 0, 1)), along(y, axis, None, -1)], axis=axis)
+
+
+rule(
+    "_linear_recurrence",
+    jvp=(
+        lambda xp, t, ans, a, b, *, axis: xp._linear_recurrence(a, t * _previous(xp, ans, axis), axis=axis),
+        lambda xp, t, ans, a, b, *, axis: xp._linear_recurrence(a, t, axis=axis),
+    ),
+    vjp=(
+        lambda xp, g, ans, a, b, *, axis: (
+            _reversed_recurrence(xp, _conj(xp, a), g, axis) * _conj(xp, _previous(xp, ans, axis))
+        ),
+        lambda xp, g, ans, a, b, *, axis: _reversed_recurrence(xp, _conj(xp, a), g, axis),
+    ),
+    keep=(-1, 0),
+    implementation=_linear_recurrence,
 )

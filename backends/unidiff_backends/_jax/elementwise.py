@@ -4,6 +4,7 @@ Kinks name the rule of the derivative standard they follow: *minimum norm* (the 
 derivative, jointly over the arguments), *removable* (the derivative exists although the formula has a gap) or *NaN*.
 """
 
+import operator
 from typing import Any
 
 import jax
@@ -11,13 +12,14 @@ import jax.numpy as jnp
 
 from unidiff_backends._jax.rules import is_complex, is_floating, jit, masked_divide, promoted, with_tangents
 
-_sign_complex = with_tangents(jnp.sign, lambda t, ans, z: _across(t, ans, z))
-
 
 def _across(t: Any, direction: Any, z: Any) -> Any:
     """Push through z / abs(z): the part of the tangent across ``z`` over its modulus; 0 at the jump at 0."""
     across = t - direction * jnp.real(jnp.conj(direction) * t)
     return masked_divide(across, abs(z).astype(z.dtype))
+
+
+_sign_complex = with_tangents(jnp.sign, _across)
 
 
 @jit
@@ -111,6 +113,28 @@ def logaddexp(x1: Any, x2: Any, /) -> Any:
     return _logaddexp(*promoted(x1, x2))
 
 
+def _extreme(function: Any, prefers: Any) -> Any:
+    """Return an elementwise maximum or minimum with equal shares for equal arguments: minimum norm."""
+
+    def share(t: Any, x: Any, other: Any) -> Any:
+        wins = jnp.where(prefers(x, other), 1, jnp.where(prefers(other, x), 0, jnp.where(x == other, 0.5, jnp.nan)))
+        return t * wins.astype(t.dtype)
+
+    mended = with_tangents(function, lambda t, ans, x1, x2: share(t, x1, x2), lambda t, ans, x1, x2: share(t, x2, x1))
+
+    def extreme(x1: Any, x2: Any, /) -> Any:
+        if not is_floating(x1, x2) or is_complex(x1, x2):
+            return function(x1, x2)
+        return mended(*promoted(x1, x2))
+
+    extreme.__name__ = extreme.__qualname__ = function.__name__
+    extreme.__doc__ = f"Return the elementwise {function.__name__}; JAX takes 0 for the derivatives at NaN, here they are NaN."
+    return jit(extreme)
+
+
+maximum = _extreme(jnp.maximum, operator.gt)
+minimum = _extreme(jnp.minimum, operator.lt)
+
 _nextafter = with_tangents(
     jnp.nextafter,  # a step of fixed size beside x1
     lambda t, ans, x1, x2: jnp.broadcast_to(t, ans.shape),
@@ -139,7 +163,7 @@ def _through_clip(position: int) -> Any:
     return push
 
 
-_clip = with_tangents(lambda x, low, high: jnp.clip(x, low, high), *map(_through_clip, range(3)))
+_clip = with_tangents(jnp.clip, *map(_through_clip, range(3)))
 
 
 @jit

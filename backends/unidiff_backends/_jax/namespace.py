@@ -14,7 +14,7 @@ from unidiff_backends._jax import elementwise, norms, ordering, shaping, statist
 MENDED: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
-        elementwise: "abs clip copysign hypot logaddexp nextafter pow sign",
+        elementwise: "abs clip copysign hypot logaddexp maximum minimum nextafter pow sign",
         statistical: "std var",
         ordering: "sort unique_all unique_counts unique_inverse unique_values",
         shaping: "broadcast_arrays meshgrid permute_dims",

@@ -27,18 +27,14 @@ def with_tangents(function: Callable[..., Any], *pushes: Callable[..., Any]) -> 
     -------
     callable
     """
-    wrapped = jax.custom_jvp(function)
+    wrapped: Callable[..., Any] = jax.custom_jvp(function)
 
     def jvp(primals: Any, tangents: Any) -> Any:
         ans = wrapped(*primals)
-        parts = [
-            push(t, ans, *primals)
-            for push, t in zip(pushes, tangents, strict=True)
-            if not isinstance(t, SymbolicZero)
-        ]
+        parts = [push(t, ans, *primals) for push, t in zip(pushes, tangents, strict=True) if not isinstance(t, SymbolicZero)]
         return ans, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(ans)
 
-    wrapped.defjvp(jvp, symbolic_zeros=True)
+    wrapped.defjvp(jvp, symbolic_zeros=True)  # type: ignore[attr-defined]  # JAX is untyped here
     return wrapped
 
 

@@ -127,4 +127,4 @@ def to_numpy(x: torch.Tensor) -> Any:
 
 def is_traced(x: torch.Tensor) -> bool:
     """Tell whether a derivative is being taken through ``x``."""
-    return x.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return x.requires_grad or bool(torch._C._functorch.is_functorch_wrapped_tensor(x))

@@ -8,14 +8,14 @@ evaluated and not only afterwards: a branch that `torch.where` discards still co
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import array_api_compat.torch as xp
 import torch
 
 from unidiff_backends._torch.convert import asarray
 
-Operand = torch.Tensor | complex | bool
+Operand: TypeAlias = torch.Tensor | complex | bool
 
 
 def _promoted(*operands: Operand) -> list[torch.Tensor]:
@@ -92,7 +92,7 @@ def nextafter(x1: Operand, x2: Operand, /) -> torch.Tensor:
 def std(
     x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> torch.Tensor:
-    """Standard deviation. For constant ``x`` the second derivative natively depends on the modes that are nested."""
+    """Return the standard deviation. For constant ``x`` the second derivative natively depends on the modes that are nested."""
     variance = xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
     constant = variance == 0
     return torch.where(constant, 0, torch.sqrt(torch.where(constant, 1, variance)))
@@ -124,7 +124,7 @@ def linspace(
     device: Any = None,
     endpoint: bool = True,
 ) -> torch.Tensor:
-    """Evenly spaced numbers. Natively the derivative with respect to tensors is lost in reverse mode, refused in forward mode."""
+    """Evenly spaced numbers. Natively the derivative by a tensor is lost in reverse mode and refused in forward mode."""
     if not isinstance(start, torch.Tensor) and not isinstance(stop, torch.Tensor):
         return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
     first, last = _promoted(start, stop)

@@ -26,9 +26,8 @@ def following(arrays: Iterable[torch.Tensor]) -> Any:
     if not devices:
         return torch_namespace
     if len(devices) > 1:
-        raise MixedDevicesError(
-            f"the arrays are on several devices: {', '.join(sorted(map(str, devices)))}; move them to one with unidiff.to_device"
-        )
+        names = ", ".join(sorted(map(str, devices)))
+        raise MixedDevicesError(f"the arrays are on several devices: {names}; move them to one with unidiff.to_device")
     return _on(devices.pop())
 
 

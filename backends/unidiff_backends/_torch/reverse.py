@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import torch
-from torch.autograd.graph import _engine_run_backward
+from torch.autograd.graph import _engine_run_backward, get_gradient_edge
+
+from unidiff_backends._torch.memory import owned
 
 Tensors: TypeAlias = tuple[torch.Tensor, ...]
 TensorFunction: TypeAlias = Callable[..., Any]
+
+_Leaf = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
+"""The type of the nodes where a graph ends."""
 
 _RECORDED = "_unidiff_recorded"
 """Attribute of a level's aliases once its function has returned: nothing outside can depend on them any more."""
@@ -21,7 +26,8 @@ _RECORDED = "_unidiff_recorded"
 
 def functorch_active() -> bool:
     """Tell whether a transform of `torch.func` is being evaluated in this thread."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    active: bool = torch._C._functorch.peek_interpreter_stack() is not None
+    return active
 
 
 def vjp(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any:
@@ -66,9 +72,7 @@ class Tape:
                 self._record(f, primals, has_aux)
         else:
             self._record(f, primals, has_aux)
-        self.nested = outer_grad and (
-            any([x.requires_grad for x in primals]) or _depends_on_others(self.outs + self.aux)
-        )
+        self.nested = outer_grad and (any(x.requires_grad for x in primals) or _depends_on_others(self.outs + self.aux))
 
     def _record(self, f: TensorFunction, primals: Tensors, has_aux: bool) -> None:
         # Aliases are made in the caller's grad mode: under `no_grad` they are cut from what is outside.
@@ -101,7 +105,7 @@ class Tape:
 
     def pull(self, cotangents: Tensors, *, retain_graph: bool) -> Tensors:
         """Run the backward pass."""
-        create_graph = torch.is_grad_enabled() and (self.nested or any([ct.requires_grad for ct in cotangents]))
+        create_graph = torch.is_grad_enabled() and (self.nested or any(ct.requires_grad for ct in cotangents))
         pairs = [(y, ct) for y, ct in zip(self.outs, cotangents, strict=True) if y.requires_grad]
         if not pairs:
             return tuple([_zeros(x) for x in self._aliases])
@@ -115,9 +119,8 @@ class Tape:
             allow_unreachable=True,
             accumulate_grad=False,
         )
-        if functorch_active():
-            return tuple([_zeros(x) if g is None else g for g, x in zip(grads, self._aliases, strict=True)])
-        return _owned(grads, self._aliases, cotangents)
+        grads = tuple([_zeros(x) if g is None else g for g, x in zip(grads, self._aliases, strict=True)])
+        return grads if functorch_active() else owned(grads, self._aliases + cotangents)
 
 
 def _alias(x: torch.Tensor) -> torch.Tensor:
@@ -135,42 +138,19 @@ def _ones(tensors: Tensors) -> Tensors:
     return tuple([torch.ones_like(x, requires_grad=False) for x in tensors])
 
 
-def _owned(grads: Iterable[torch.Tensor | None], aliases: Tensors, cotangents: Tensors) -> Tensors:
-    """Return gradients that exist and are writable, each in memory of its own.
-
-    The backward pass hands one tensor on wherever it can: the gradients of ``x + y`` are one and the same tensor, possibly the
-    cotangent itself, and that of ``sum(x)`` is a single number expanded to the shape of ``x``.
-    """
-    taken = {x.untyped_storage().data_ptr() for x in aliases + cotangents}
-    owned: list[torch.Tensor] = []
-    for g, x in zip(grads, aliases, strict=True):
-        if g is None:
-            owned.append(_zeros(x))
-            continue
-        storage = g.untyped_storage()
-        if storage.data_ptr() in taken or storage.nbytes() < g.numel() * g.itemsize:
-            g = g.clone(memory_format=torch.contiguous_format)
-            storage = g.untyped_storage()
-        taken.add(storage.data_ptr())
-        owned.append(g)
-    return tuple(owned)
-
-
 def _depends_on_others(tensors: Tensors) -> bool:
     """Tell whether the graph of ``tensors`` reaches a leaf that is not private to a level that has been recorded."""
-    if any([x.grad_fn is None and x.requires_grad and not hasattr(x, _RECORDED) for x in tensors]):
+    if any(x.grad_fn is None and x.requires_grad and not hasattr(x, _RECORDED) for x in tensors):
         return True
-    stack = [x.grad_fn for x in tensors if x.grad_fn is not None]
-    seen = set(stack)
+    stack: list[Any] = [x.grad_fn for x in tensors if x.grad_fn is not None]
+    seen = {None, *stack}
     while stack:
-        node = stack.pop()
-        inputs = node.next_functions
-        if not inputs and not hasattr(getattr(node, "variable", None), _RECORDED):
-            return True
-        for successor, _ in inputs:
-            if successor is not None and successor not in seen:
-                seen.add(successor)
-                stack.append(successor)
+        for node, _ in stack.pop().next_functions:
+            if node not in seen:
+                if isinstance(node, _Leaf) and not hasattr(node.variable, _RECORDED):
+                    return True
+                seen.add(node)
+                stack.append(node)
     return False
 
 
@@ -182,8 +162,8 @@ def _functorch_vjp(f: TensorFunction, primals: Tensors, has_aux: bool) -> tuple[
         result = f(*args)
         outs, aux = result if has_aux else (result, ())
         inexact.extend(_is_inexact(y) for y in outs)
-        # The extra output keeps `torch.func.vjp`, which refuses functions without any, content.
-        differentiated = (args[0].new_zeros(()), *(y for y, d in zip(outs, inexact, strict=True) if d))
+        # `torch.func.vjp` refuses functions without outputs; one more output does no harm.
+        differentiated = (args[0], *(y for y, d in zip(outs, inexact, strict=True) if d))
         return differentiated, (tuple(y for y, d in zip(outs, inexact, strict=True) if not d), tuple(aux))
 
     (pad, *values), pull, (constants, aux) = torch.func.vjp(differentiable, *primals, has_aux=True)
@@ -198,4 +178,4 @@ def _functorch_vjp(f: TensorFunction, primals: Tensors, has_aux: bool) -> tuple[
 
 
 def _is_inexact(x: torch.Tensor) -> bool:
-    return x.is_floating_point() or x.is_complex()
+    return bool(x.is_floating_point() or x.is_complex())

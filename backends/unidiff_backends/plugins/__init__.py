@@ -1,1 +1,1 @@
-""""""
+"""The entry modules of the official backends; importing one imports no framework."""

@@ -16,5 +16,9 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         library="jax",
         requires=("jax>=0.6",),
         install='pip install "unidiff-array[jax]"',
-        capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "rocm", "tpu"}), mutation=False),
+        capabilities=unidiff.Capabilities(
+            dtypes=frozenset({"bfloat16", "float16", "float32", "float64", "complex64", "complex128"}),
+            devices=frozenset({"cpu", "cuda", "rocm", "tpu"}),
+            mutation=False,
+        ),
     )

@@ -115,13 +115,10 @@ def _sorting() -> Iterator[Scenario]:
     down = lambda xp, x: x[[0, 1, 3, 2]]  # noqa: E731
     yield make("sorting.sort.tie-descending", lambda xp, x: xp.sort(x, descending=True), [1.0, 1.0, 0.0, 0.5], like=down)
     yield make("sorting.argsort.as-index", lambda xp, x: xp.take(x, xp.argsort(x, descending=True)), real(4))
-    repeated = [1.5, -0.5, 1.5, 0.25]
     yield make("set.unique_values.distinct", lambda xp, x: xp.sort(xp.unique_values(x)), real(4))
     for name in ("unique_all", "unique_counts", "unique_inverse"):
         values = lambda xp, x, name=name: xp.sort(getattr(xp, name)(x).values)  # noqa: E731 - `name` is bound here
         yield make(f"set.{name}.distinct", values, real(4))
-    weights = lambda xp, x: xp.stack([x[1], x[3], x[0]])  # noqa: E731
-    del repeated, weights
 
 
 def _differences() -> Iterator[Scenario]:

@@ -132,9 +132,9 @@ def _norms() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=LINALG)
     for order in (1, 2, 3, 0.5, -1, -2, inf, -inf):
         norm = lambda xp, x, order=order: xp.linalg.vector_norm(x, ord=order)  # noqa: E731 - `order` is bound here
-        yield make(f"linalg.vector_norm.ord{order}", norm, real(3))
+        yield make(f"linalg.vector_norm.ord{order}", norm, [1.25, -0.75, 1.75])
         along = lambda xp, x, order=order: xp.linalg.vector_norm(x, axis=-1, keepdims=True, ord=order)  # noqa: E731
-        yield make(f"linalg.vector_norm.ord{order}-axis", along, real(2, 2))
+        yield make(f"linalg.vector_norm.ord{order}-axis", along, [[1.25, -0.75], [0.5, 2.0]])
         if order in (1, 2, inf):
             yield make(f"linalg.vector_norm.ord{order}-at-0", norm, [0.0, 0.0], like=lambda xp, x: 0 * x[0])
     norm2 = lambda xp, x: xp.linalg.vector_norm(x)  # noqa: E731

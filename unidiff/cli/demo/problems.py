@@ -53,47 +53,58 @@ def hessians(x: Array) -> Array:
     All points are moved by one common displacement of two coordinates: the Jacobian of all the gradients with respect to
     it, in forward mode over reverse mode, holds every Hessian at the price of two.
     """
-    return ud.jacfwd(lambda displacement: gradients(x + displacement))(0 * x[0, :])
+    still = ud.array_namespace(x).zeros_like(x[0, :])
+    return ud.jacfwd(lambda displacement: gradients(x + displacement))(still)
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to find stationary points: ``start`` makes its state, ``step`` maps points, gradients and state to both anew."""
+    """A way to find stationary points.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    step : callable
+        Takes the points, their gradients and the last change of the points, and returns the next change.
+    most_steps : int
+        More steps than this are not taken, however many are asked for.
+    """
 
     name: str
-    step: Callable[[Array, Array, Array], tuple[Array, Array]]
+    step: Callable[[Array, Array, Array], Array]
+    most_steps: int
 
 
 def descent(name: str, learning_rate: float, momentum: float) -> Method:
     """Return gradient descent with momentum: ``g_t = -eta grad + lambda g_{t-1}`` and ``x_t = x_{t-1} + g_t``."""
-
-    def step(x: Array, gradient: Array, previous: Array) -> tuple[Array, Array]:
-        change = momentum * previous - learning_rate * gradient
-        return x + change, change
-
-    return Method(name, step)
+    return Method(name, lambda x, gradient, last: momentum * last - learning_rate * gradient, most_steps=1000)
 
 
-def newton(name: str, longest: float) -> Method:
-    """Return Newton's method for stationary points of every kind, with steps of at most the length ``longest``."""
+def damped_newton(name: str, damping: float, longest: float) -> Method:
+    """Return Newton's method for stationary points of every kind, ``x_t = x_{t-1} - (H^2 + damping)^{-1} H grad``.
 
-    def step(x: Array, gradient: Array, previous: Array) -> tuple[Array, Array]:
+    The damping keeps steps finite where the Hessian is singular; ``longest`` is the length of the longest step.
+    """
+
+    def step(x: Array, gradient: Array, last: Array) -> Array:
         xp = ud.array_namespace(x)
         h = hessians(x)
-        a, b, c = h[:, 0, 0], h[:, 0, 1], h[:, 1, 1]
-        p, q = gradient[:, 0], gradient[:, 1]
+        right = xp.matmul(h, gradient[:, :, None])[:, :, 0]
+        square = xp.matmul(h, h)
+        a, b, c = square[:, 0, 0] + damping, square[:, 0, 1], square[:, 1, 1] + damping
+        p, q = right[:, 0], right[:, 1]
         change = -xp.stack([c * p - b * q, a * q - b * p], axis=-1) / (a * c - b * b)[:, None]
         length = xp.linalg.vector_norm(change, axis=-1, keepdims=True)
-        change = change * (longest / xp.maximum(length, 0 * length + longest))
-        return x + change, change
+        return change / xp.clip(length / longest, min=1.0)
 
-    return Method(name, step)
+    return Method(name, step, most_steps=40)
 
 
 METHODS = (
     descent("gradient descent", learning_rate=0.1, momentum=0.0),
     descent("momentum", learning_rate=0.1, momentum=0.7),
-    newton("Newton", longest=0.5),
+    damped_newton("damped Newton", damping=1e-3, longest=0.5),
 )
 
 
@@ -116,15 +127,16 @@ class SurfaceRun:
 
 def starts(per_side: int) -> Any:
     """Return a grid of ``per_side**2`` starting points inside the domain, shape ``(per_side**2, 2)``."""
-    line = np.linspace(DOMAIN[0] + 0.5, DOMAIN[1] - 0.5, per_side)
-    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    # The surface is symmetric in its diagonals, and its Hessian is singular there: the spacings differ to stay off them.
+    x1, x2 = (np.linspace(DOMAIN[0] + gap, DOMAIN[1] - gap, per_side) for gap in (0.4, 0.9))
+    return np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
 
 
 def classify(hessian: Any, gradient_norm: float) -> str:
     """Name the kind of a point from the eigenvalues of its Hessian and the length of its gradient."""
-    low, high = np.linalg.eigvalsh(hessian)
-    if gradient_norm > CONVERGED:
+    if not gradient_norm <= CONVERGED:  # NaN is not stationary either
         return "not stationary"
+    low, high = np.linalg.eigvalsh(hessian)
     if min(abs(low), abs(high)) < FLAT:
         return "degenerate"
     if low > 0:
@@ -133,16 +145,18 @@ def classify(hessian: Any, gradient_norm: float) -> str:
 
 
 def follow(method: Method, x: Array, steps: int, on_step: OnStep) -> Path:
-    """Take ``steps`` steps of the method from all the points ``x`` of shape ``(n, 2)`` at once and classify the end points."""
+    """Take ``steps`` steps from all the points ``x`` of shape ``(n, 2)`` at once and classify where they end."""
     xp = ud.array_namespace(x)
-    state = 0 * x
+    change = xp.zeros_like(x)
+    steps = min(steps, method.most_steps)
     points, norms = [], []
     for k in range(steps + 1):
         gradient = gradients(x)
         points.append(ud.to_numpy(x))
         norms.append(ud.to_numpy(xp.linalg.vector_norm(gradient, axis=-1)))
         if k < steps:
-            x, state = method.step(x, gradient, state)
+            change = method.step(x, gradient, change)
+            x = x + change
             on_step()
     hessian = ud.hessian(surface)
     kinds = tuple(classify(ud.to_numpy(hessian(x[i, :])), float(norms[-1][i])) for i in range(x.shape[0]))
@@ -232,7 +246,7 @@ class DigitsRun:
 def train(parameters: Tree, images: Array, targets: Array, steps: int, on_step: OnStep) -> tuple[Tree, Any, Any]:
     """Train with momentum on all the images at every step; return the parameters, and losses and parameters along the way."""
     objective = ud.value_and_grad(softmax_loss)
-    velocity = ud.tree.map(lambda p: 0 * p, parameters)
+    velocity = ud.tree.map(ud.array_namespace(images).zeros_like, parameters)
     losses, history = [], []
     for k in range(steps + 1):
         loss, gradient = objective(parameters, images, targets)

@@ -32,7 +32,7 @@ class Settings:
 
     def steps(self, with_digits: bool) -> int:
         """Return the number of steps that one backend takes in all, for progress bars."""
-        return len(problems.METHODS) * self.surface_steps + with_digits * self.digits_steps
+        return sum(min(self.surface_steps, method.most_steps) for method in problems.METHODS) + with_digits * self.digits_steps
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def parameter_differences(run: problems.DigitsRun, reference: problems.DigitsRun
 
 def path_difference(run: problems.SurfaceRun, reference: problems.SurfaceRun) -> float:
     """Return the largest difference of the points of all paths."""
-    return max(largest(path.points, reference.paths[name].points) for name, path in run.paths.items())
+    return float(np.max([largest(path.points, reference.paths[name].points) for name, path in run.paths.items()]))
 
 
 def differences(runs: Sequence[BackendRun]) -> list[Difference]:

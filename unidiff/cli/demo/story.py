@@ -121,14 +121,14 @@ def surface_section(run: runs.BackendRun, *, with_pictures: bool) -> Section:
             "The way of every start to where it ends; the kind of each end point is told by the eigenvalues of its Hessian. "
             f"The dotted square is the domain. Drawn from the run on {run.name}."
         )
-        norms = "Every start is drawn faintly, the median of the starts in full. Newton's method, with its steps limited in "
-        norms += "length, is led by the Hessian to stationary points of any kind, and in the end converges quadratically."
+        norms = "Every start is drawn faintly, the median of the starts in full."
         pictures = [Picture(plots.surface_paths(paths), caption), Picture(plots.gradient_norms(paths), norms)]
     return Section(
         "A surface with many stationary points",
         (
-            "Gradient descent, gradient descent with momentum and Newton's method start from a grid of points in [0, 10]². "
-            "The function is written for a whole batch of points; the gradient is unidiff's, for each method and backend.",
+            "Gradient descent, gradient descent with momentum and a damped Newton method start from a grid of points in "
+            "[0, 10]². The first two go down to minima; Newton's method, led by the Hessian, finds stationary points of every "
+            "kind. The function is written once, for a whole batch of points, and differentiated by unidiff.",
         ),
         source=source_of(problems.surface, problems.gradients, problems.hessians),
         columns=("method", "end points"),

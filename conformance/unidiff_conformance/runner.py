@@ -1,0 +1,139 @@
+"""Runs scenarios and behaviours on backends."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import unidiff as ud
+from unidiff_conformance.behaviours import BEHAVIOURS, Behaviour
+from unidiff_conformance.checks import CHECKS, modes_of, run_check
+from unidiff_conformance.results import Result, Status
+from unidiff_conformance.scenario import Scenario
+from unidiff_conformance.scenarios import scenarios
+from unidiff_conformance.trial import Mismatch, Trial
+from unidiff_conformance.waivers import Waiver
+
+DTYPES = ("float64", "float32", "complex128", "complex64")
+BEHAVIOUR = "behaviour"
+MODES = (*CHECKS, BEHAVIOUR)
+_COMPANIONS = {"float64": ("float64",), "float32": ("float32",), "complex128": ("float64", "complex128"), "complex64": ("float32", "complex64")}
+
+
+def select(pattern: str = "") -> list[Scenario | Behaviour]:
+    """Return scenarios and behaviours by a part of their id, or by the whole id after an equals sign."""
+    everything = [*scenarios().values(), *BEHAVIOURS.values()]
+    if pattern.startswith("="):
+        return [item for item in everything if item.id == pattern[1:]]
+    return [item for item in everything if pattern in item.id]
+
+
+def available_dtypes(backend: Any, dtypes: Sequence[str]) -> dict[str, str]:
+    """Return for each dtype why it cannot be tried on a backend here, or the empty string."""
+    reasons = {}
+    for dtype in dtypes:
+        reasons[dtype] = "" if dtype in backend.info.capabilities.dtypes else "not among the capabilities of the backend"
+        try:
+            for name in _COMPANIONS[dtype]:
+                backend.asarray(1.0, dtype=name)
+        except ud.errors.DTypeError as error:
+            reasons[dtype] = reasons[dtype] or str(error)
+    return reasons
+
+
+def run(
+    backend: str,
+    items: Sequence[Scenario | Behaviour],
+    *,
+    dtypes: Sequence[str] = DTYPES,
+    modes: Collection[str] = MODES,
+    waivers: Sequence[Waiver] = (),
+) -> Iterator[Result]:
+    """Run scenarios and behaviours on one backend.
+
+    Parameters
+    ----------
+    backend : str
+        Name of the backend.
+    items : sequence of Scenario and Behaviour
+        What to run.
+    dtypes, modes : collection of str
+        What of it to run.
+    waivers : sequence of Waiver
+        Deviations that are known. A case that is waived has to fail, and as the waiver says.
+
+    Yields
+    ------
+    Result
+    """
+    loaded = ud.get_backend(backend)
+    reasons = available_dtypes(loaded, dtypes)
+    for item in items:
+        for dtype in item.dtypes:
+            if dtype in reasons:
+                wanted = [mode for mode in _modes(item, dtype) if mode in modes]
+                if reasons[dtype]:
+                    yield from (Result(backend, item.id, dtype, m, Status.NOT_RUN, message=reasons[dtype]) for m in wanted)
+                else:
+                    yield from (_judge(result, waivers) for result in _run_item(loaded, item, dtype, wanted))
+
+
+def unmatched(waivers: Sequence[Waiver], results: Sequence[Result]) -> list[Waiver]:
+    """Return the waivers that are about none of the results."""
+    return [waiver for waiver in waivers if not any(waiver.matches(result.case) for result in results)]
+
+
+def _modes(item: Scenario | Behaviour, dtype: str) -> tuple[str, ...]:
+    return (BEHAVIOUR,) if isinstance(item, Behaviour) else modes_of(item, dtype)
+
+
+def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Sequence[str]) -> Iterator[Result]:
+    missing = [name for name in getattr(item, "requires", ()) if not getattr(backend.info.capabilities, name)]
+    trial: Trial | None = None
+    for mode in modes:
+        if missing:
+            message = f"the backend does not claim {', '.join(missing)}"
+            yield Result(backend.name, item.id, dtype, mode, Status.UNSUPPORTED, message=message)
+            continue
+        try:
+            if isinstance(item, Behaviour):
+                units = _run_behaviour(item, backend, dtype)
+            else:
+                trial = trial or _make_trial(item, backend, dtype)
+                units = run_check(trial, mode)
+        except Mismatch as error:
+            message = str(error).removeprefix(f"{error.kind}: ")
+            yield Result(backend.name, item.id, dtype, mode, Status.FAIL, error.kind, message, error.units)
+        else:
+            yield Result(backend.name, item.id, dtype, mode, Status.PASS, units=units)
+
+
+def _make_trial(item: Scenario, backend: Any, dtype: str) -> Trial:
+    try:
+        return Trial(item, backend, dtype)
+    except Exception as error:
+        raise Mismatch("exception", f"the inputs could not be made: {type(error).__name__}: {error}") from error
+
+
+def _run_behaviour(item: Behaviour, backend: Any, dtype: str) -> float:
+    try:
+        item.check(backend, dtype)
+    except Mismatch:
+        raise
+    except Exception as error:
+        raise Mismatch("exception", f"{type(error).__name__}: {error}") from error
+    return 0.0
+
+
+def _judge(result: Result, waivers: Sequence[Waiver]) -> Result:
+    """Apply the first waiver about a case."""
+    waiver = next((w for w in waivers if w.matches(result.case)), None)
+    if waiver is None or result.status not in (Status.PASS, Status.FAIL):
+        return result
+    if result.status is Status.PASS:
+        return _with(result, Status.UNEXPECTED_PASS, f"waived, but passes: {waiver.reason}")
+    if result.kind != waiver.expect:
+        return _with(result, Status.FAIL, f"waived as {waiver.expect}, but: {result.message}")
+    return _with(result, Status.WAIVED, waiver.reason)
+
+
+def _with(r: Result, status: Status, message: str) -> Result:
+    return Result(r.backend, r.id, r.dtype, r.mode, status, r.kind, message, r.units)

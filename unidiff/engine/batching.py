@@ -1,0 +1,107 @@
+"""Batching: one call computes what a loop over the slices of its arguments would.
+
+The value of a batched array has the batch as its first axis; its shape does not show that axis. A batching rule calls the
+operation once for the whole batch; an operation without one, or one that raises `Unbatchable`, is evaluated slice by slice and
+stacked, which is always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from unidiff._typing import Array, Namespace
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.errors import LeakedTracerError, TracedConversionError
+
+Batcher = Callable[..., Any]
+"""``batcher(xp, call, flags, *values, **kwargs)``: ``flags`` tells which values carry the batch as their first axis."""
+
+BATCHERS: dict[str, Batcher] = {}
+"""Batching rules by name of the function; filled by the rule files."""
+
+
+class Unbatchable(Exception):  # noqa: N818  # a signal between rule and trace, never seen by users
+    """A batching rule does not cover this form of the call."""
+
+
+class BatchTrace(Trace):
+    """One vectorizing map; the node of a traced array is the number of slices."""
+
+    __slots__ = ("open", "size")
+
+    def __init__(self, domain: Any, level: int, base: bool) -> None:
+        super().__init__(domain, level, base)
+        self.open = True
+        self.size = 0
+
+    def variable(self, value: Array) -> TracedArray:
+        """Return an argument whose first axis is the batch."""
+        return self.domain.array_class(value, self, self.size)  # type: ignore[no-any-return]  # the domain's own class
+
+    def close(self) -> None:
+        """Refuse further operations on arrays of this map."""
+        self.open = False
+
+    def shape_of(self, x: TracedArray) -> tuple[int, ...]:
+        """Return the shape of one slice."""
+        return x._value.shape[1:]  # type: ignore[no-any-return]  # arrays are foreign types
+
+    def concrete(self, x: TracedArray, purpose: str) -> Any:
+        """Refuse: there is one value for each slice."""
+        raise TracedConversionError(
+            f"{purpose} of an array inside vmap has one value per slice, so Python cannot branch on it. Use"
+            " xp.where(condition, a, b), or write the function for one slice and loop over the batch."
+        )
+
+    def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Evaluate the operation on all slices."""
+        if not self.open:
+            raise LeakedTracerError(LEAKED)
+        values = [self.lower(arg) for arg in args]
+        flags = tuple(isinstance(arg, TracedArray) and arg._trace is self for arg in args)
+        call = op.raw if self.base else op.function
+        batcher = elementwise if op.rule.kind == "elementwise" else BATCHERS.get(op.name)
+        try:
+            if batcher is None:
+                raise Unbatchable
+            ans = batcher(self.xp, call, flags, *values, **kwargs)
+        except Unbatchable:
+            ans = self._slice_by_slice(call, flags, values, kwargs)
+        if isinstance(ans, (tuple, list)):
+            boxed = [self._output(value) for value in ans]
+            return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
+        return self._output(ans)
+
+    def _output(self, value: Any) -> Any:
+        return self.variable(value) if hasattr(value, "shape") else wrap_constant(self.domain, value)
+
+    def _slice_by_slice(self, call: Any, flags: Sequence[bool], values: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        def evaluate(pick: Callable[[Any], Any]) -> Any:
+            return call(*(pick(v) if flag else v for v, flag in zip(values, flags, strict=True)), **kwargs)
+
+        xp = self.xp
+        # An empty batch has no slice to learn the shape of the result from, so one of ones stands in and is cut off again.
+        slices = [evaluate(lambda v, i=i: v[i, ...]) for i in range(self.size)] or [evaluate(lambda v: _ones_slice(xp, v))]
+        if isinstance(slices[0], (tuple, list)):
+            parts = [xp.stack(list(column))[: self.size, ...] for column in zip(*slices, strict=True)]
+            return type(slices[0])(*parts) if hasattr(slices[0], "_fields") else tuple(parts)
+        return xp.stack(slices)[: self.size, ...]
+
+
+def _ones_slice(xp: Namespace, value: Any) -> Any:
+    return xp.ones(value.shape[1:], dtype=value.dtype, device=value.device)
+
+
+def elementwise(xp: Namespace, call: Any, flags: Sequence[bool], *values: Any, **kwargs: Any) -> Any:
+    """Batch a function that broadcasts: give all slices one number of axes."""
+    ndim = max((v.ndim - flag for v, flag in zip(values, flags, strict=True) if hasattr(v, "shape")), default=0)
+    return call(*(align(xp, v, ndim) if flag else v for v, flag in zip(values, flags, strict=True)), **kwargs)
+
+
+def align(xp: Namespace, value: Array, ndim: int) -> Array:
+    """Insert axes of length 1 behind the batch, so that the slices have ``ndim`` axes."""
+    missing = ndim - (len(value.shape) - 1)
+    if missing <= 0:
+        return value
+    return xp.reshape(value, (value.shape[0], *(1,) * missing, *value.shape[1:]))

@@ -19,6 +19,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--studies", nargs="*", choices=STUDIES, help="studies to run (default: all, or none with --programs)")
     parser.add_argument("--quick", action="store_true", help="few samples: rougher figures in a fraction of the time")
     parser.add_argument("--small", action="store_true", help="small inputs: shows that all runs, the figures mean nothing")
+    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu", help="what to measure (default: cpu)")
     parser.add_argument("--list", action="store_true", help="list programs and peers and stop")
     parser.add_argument("--profile", metavar="PROGRAM", help="profile --peers (default: unidiff) on one program and stop")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for benchmarks.json and benchmarks.png")
@@ -57,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     chosen = _choose(parser, options.programs, [*programs, *groups], "program or group")
     peers = _choose(parser, options.peers, [name for name, peer in PEERS.items() if _installed(peer.library)], "peer")
-    effort = measure.QUICK if options.quick or options.small else measure.Effort()
+    effort = measure.Effort(clock=options.clock)
+    if options.quick or options.small:
+        effort = measure.Effort(sample=0.01, peer=0.15, least=3, most=9, clock=options.clock)
     selected = {name: program for name, program in programs.items() if name in chosen or program.group in chosen}
     wanted = options.studies if options.studies is not None else (STUDIES if options.programs is None else ())
     longest = 10_000 if options.small else 100_000 if options.quick else 1_000_000

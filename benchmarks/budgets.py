@@ -50,9 +50,8 @@ def native_ratio(result: Result, ours: str) -> float | None:
 def native_excess(result: Result, ours: str) -> float | None:
     """Return the microseconds that unidiff on a framework takes longer than the framework's fastest own way."""
     native = fastest_native(result, ours)
-    if native is None or ours not in result.samples:
-        return None
-    return (result.seconds(ours) - result.seconds(native)) * 1e6
+    excess = None if native is None else result.excess(ours, native)
+    return None if excess is None else excess * 1e6
 
 
 def _mean(peer: str, group: str) -> Callable[[Results], float | None]:

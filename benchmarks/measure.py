@@ -17,15 +17,13 @@ RTOL = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: seconds per sample and per peer, and the least and the greatest number of rounds."""
+    """How long to measure: seconds per sample and per peer, the least and the greatest number of rounds, and the clock."""
 
     sample: float = 0.02
     peer: float = 1.0
     least: int = 3
     most: int = 25
-
-
-QUICK = Effort(sample=0.005, peer=0.15, least=2, most=9)
+    clock: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,12 @@ class Result:
         if peer not in self.samples or base not in self.samples:
             return None
         return median(a / b for a, b in zip(self.samples[peer], self.samples[base], strict=True))
+
+    def excess(self, peer: str, base: str) -> float | None:
+        """Return the median over the rounds of the seconds per call that ``peer`` takes longer than ``base``."""
+        if peer not in self.samples or base not in self.samples:
+            return None
+        return median(a - b for a, b in zip(self.samples[peer], self.samples[base], strict=True))
 
 
 def difference(found: Sequence[Floats], expected: Sequence[Floats]) -> float:
@@ -103,7 +107,7 @@ def measure_program(program: Program, peers: Iterable[str], workers: Mapping[str
     ready = _prepare(program, peers, workers, result)
 
     def sample(peer: str, calls: int) -> float:
-        seconds: float = workers[PEERS[peer].library].request("sample", program.name, peer, calls)
+        seconds: float = workers[PEERS[peer].library].request("sample", program.name, peer, calls, effort.clock)
         return seconds
 
     calls, slowest = {}, effort.sample

@@ -14,8 +14,8 @@ def rosenbrock(x):
     return xp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
 
 
-def newton(f, x, steps=60, tolerance=1e-10):
-    """Minimize ``f`` by Newton's method with a line search that halves the step until the value falls."""
+def newton(f, x, steps=100, tolerance=1e-10):
+    """Minimize ``f`` by Newton's method, downhill also where the Hessian is indefinite, halving steps until the value falls."""
     value_and_grad, hessian = ud.value_and_grad(f), ud.hessian(f)
     for step in range(steps):
         value, gradient = value_and_grad(x)
@@ -23,7 +23,8 @@ def newton(f, x, steps=60, tolerance=1e-10):
         print(f"step {step:2}   f = {value:.3e}   |gradient| = {size:.3e}")
         if size < tolerance:
             break
-        direction = np.linalg.solve(hessian(x), -gradient)
+        curvatures, axes = np.linalg.eigh(hessian(x))
+        direction = -axes @ ((axes.T @ gradient) / np.abs(curvatures))
         length = 1.0
         while f(x + length * direction) > value and length > 1e-10:
             length /= 2
@@ -32,8 +33,8 @@ def newton(f, x, steps=60, tolerance=1e-10):
 
 
 def main():
-    """Start from the classical point and print what is found."""
-    x = newton(rosenbrock, np.asarray([-1.2, 1.0, -1.2, 1.0]))
+    """Start from zero in ten dimensions and print what is found."""
+    x = newton(rosenbrock, np.zeros(10))
     print("minimum at", x)
     return x
 

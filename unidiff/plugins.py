@@ -1,6 +1,5 @@
 """Finds plugins and validates what they register; a broken plugin is recorded and never stops the others."""
 
-import difflib
 import os
 import traceback
 from collections.abc import Iterator
@@ -142,7 +141,9 @@ def check_hook_names(plugin: Any) -> None:
         if not callable(attribute):
             continue
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            from difflib import get_close_matches
+
+            nearest = get_close_matches(name, known, n=1, cutoff=0)
             raise PluginError(f"There is no hook {name!r}; did you mean {nearest[0]!r}?")
         if not hasattr(attribute, f"{hookspecs.PROJECT}_impl"):
             raise PluginError(f"The function {name!r} is not marked as a hook; decorate it with @unidiff.hookimpl.")

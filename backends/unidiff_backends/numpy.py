@@ -10,6 +10,7 @@ import numpy as np
 
 from unidiff.engine import EngineBackend, Library
 from unidiff.rules import RULES
+from unidiff_backends.numpy_natives import NATIVES
 from unidiff_backends.numpy_protocols import NumpyProtocols
 from unidiff_backends.plugins.numpy import unidiff_register_backends
 
@@ -41,6 +42,7 @@ class NumpyBackend(EngineBackend):
             to_numpy=np.asarray,
             own=own,
             mixin=NumpyProtocols,
+            natives=NATIVES,
             defers=True,
             quiet=partial(np.errstate, all="ignore"),
             scatter_add=scatter_add,

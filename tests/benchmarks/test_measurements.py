@@ -58,7 +58,7 @@ def test_worker_measures_and_reports_errors():
         found = worker.request("prepare", "rosenbrock", "hand")
         program = all_programs(small=True)["rosenbrock"]
         np.testing.assert_array_equal(found, program.by_hand(*program.primals))
-        assert worker.request("sample", "rosenbrock", "hand", 2) > 0
+        assert worker.request("sample", "rosenbrock", "hand", 100, "cpu") > 0
         with pytest.raises(PeerError, match="KeyError"):
             worker.request("prepare", "rosenbrock", "no such peer")
         assert worker.request("prepare", "runge-kutta", "hand") is None

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import unidiff as ud
@@ -27,10 +28,8 @@ def test_json_describes_every_backend(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["backends", "--json"]) == 0
     records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
     assert set(records) == set(ud.backends(installed=False))
-    import numpy
-
     assert records["numpy"]["status"] == "installed"
-    assert records["numpy"]["versions"]["numpy"] == numpy.__version__
+    assert records["numpy"]["versions"]["numpy"] == np.__version__
     assert "devices" not in records["numpy"]
 
 
@@ -54,7 +53,9 @@ def test_versions_are_found_whatever_the_form_of_the_requirement() -> None:
     info = ud.BackendInfo(name="x", api_version=1, factory="a.b:C", arrays=(), requires=("numpy", "pluggy>=1,<9", "nix>=1"))
     versions = library_versions(info)
     assert list(versions) == ["numpy", "pluggy", "nix"]
-    assert versions["numpy"] and versions["pluggy"] and versions["nix"] is None
+    assert versions["numpy"] == np.__version__
+    assert versions["pluggy"]
+    assert versions["nix"] is None
 
 
 def test_text_says_how_to_install_what_is_missing(add_distribution, plain_console, capsys) -> None:
@@ -62,7 +63,6 @@ def test_text_says_how_to_install_what_is_missing(add_distribution, plain_consol
     assert main(["backends", "--devices"]) == 0
     text = capsys.readouterr().out
     assert "absent: not installed (no-such-library>=1 is not installed)\n    pip install it" in text
-    assert "faulty: broken" in text
     assert "faulty: broken (load of extra 1.0)" in text
 
 

@@ -41,7 +41,8 @@ def test_one_backend(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "nonesuch"]) == 1
     text = capsys.readouterr().out
-    assert "nonesuch" in text and "numpy" in text
+    assert "nonesuch" in text
+    assert "numpy" in text
 
 
 def test_a_plugin_that_cannot_be_imported(add_distribution, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,8 +50,10 @@ def test_a_plugin_that_cannot_be_imported(add_distribution, capsys: pytest.Captu
     for arguments in (["doctor"], ["doctor", "sick"]):
         assert main(arguments) == 1
         text = capsys.readouterr().out
-        assert "sick 2.3" in text and "'import'" in text
-        assert "Traceback" in text and "the entry module is broken" in text
+        assert "sick 2.3" in text
+        assert "'import'" in text
+        assert "Traceback" in text
+        assert "the entry module is broken" in text
         assert "1 problem found." in text
 
 
@@ -58,7 +61,9 @@ def test_a_backend_that_cannot_be_loaded(add_distribution, capsys: pytest.Captur
     add_distribution("faulty", "1.0", backend("faulty"), {"faulty": "faulty_plugin"})
     assert main(["doctor", "faulty"]) == 1
     text = capsys.readouterr().out
-    assert "'load'" in text and "no_such_module" in text and "faulty 1.0" in text
+    assert "'load'" in text
+    assert "no_such_module" in text
+    assert "faulty 1.0" in text
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,8 @@ def test_requirements(add_distribution, capsys, requires: tuple[str, ...], whole
     add_distribution("needy", "1.0", backend("needy", requires=requires), {"needy": "needy_plugin"})
     assert main(["doctor"]) == whole
     text = capsys.readouterr().out
-    assert reason in text and "pip install it" in text
+    assert reason in text
+    assert "pip install it" in text
     assert main(["doctor", "needy"]) == named
 
 
@@ -81,7 +87,8 @@ def test_the_other_distribution_of_this_name(add_distribution, capsys: pytest.Ca
     add_distribution("unidiff", "0.7.5", {"unidiff_of_patches.py": ""})
     assert main(["doctor"]) == 1
     captured = capsys.readouterr()
-    assert "'unidiff' 0.7.5" in captured.out and installation.REPAIR in captured.out
+    assert "'unidiff' 0.7.5" in captured.out
+    assert installation.REPAIR in captured.out
     assert "'unidiff' 0.7.5" in captured.err
 
 
@@ -101,4 +108,6 @@ def test_changed_files(add_distribution, capsys: pytest.CaptureFixture[str]) -> 
     assert installation.changed_files() == ["altered.py", "gone.py"]
     assert main(["doctor"]) == 1
     text = capsys.readouterr().out
-    assert "altered.py" in text and "kept.py" not in text and "--force-reinstall" in text
+    assert "altered.py" in text
+    assert "kept.py" not in text
+    assert "--force-reinstall" in text

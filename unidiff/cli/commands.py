@@ -54,17 +54,19 @@ def collect() -> tuple[list[Command], list[str]]:
     problems : list of str
         A sentence for each plugin whose commands cannot be used.
     """
-    commands = {command.name: command for command in OWN}
+    own = {command.name: command for command in OWN}
+    added: dict[str, Command] = {}
     problems = []
     for implementation in registry.plugin_manager().hook.unidiff_register_commands.get_hookimpls():
         try:
             found = [Command(*triple) for triple in implementation.function()]
-        except Exception as error:  # a broken plugin must not stop the others, whatever it raises
+        except Exception as error:  # noqa: BLE001  # a broken plugin must not stop the others, whatever it raises
             problems.append(f"the commands of the plugin {implementation.plugin_name} are left out: {error!r}")
             continue
         for command in found:
-            if commands.setdefault(command.name, command) is not command:
+            if command.name in own | added:
                 taken = f"there is a command {command.name!r} already"
-                problems.append(f"the command of the plugin {implementation.plugin_name} is left out: {taken}")
-    own = [command.name for command in OWN]
-    return sorted(commands.values(), key=lambda c: (c.name not in own, own.index(c.name) if c.name in own else 0, c.name)), problems
+                problems.append(f"a command of the plugin {implementation.plugin_name} is left out: {taken}")
+            else:
+                added[command.name] = command
+    return [*OWN, *(added[name] for name in sorted(added))], problems

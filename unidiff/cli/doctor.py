@@ -75,9 +75,7 @@ def examine_backends(name: str | None) -> list[Finding]:
     infos = registry.backends(installed=False)
     findings = [examine_backend(info, asked=name is not None) for info in infos.values() if name in (None, info.name)]
     reported = {finding.subject for finding in findings}
-    findings += [
-        broken(plugin) for plugin in registry.broken() if name in (None, plugin.name) and plugin.name not in reported
-    ]
+    findings += [broken(plugin) for plugin in registry.broken() if name in (None, plugin.name) and plugin.name not in reported]
     return findings
 
 

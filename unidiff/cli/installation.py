@@ -45,9 +45,8 @@ def changed_files() -> list[str]:
     for file in files:
         if file.hash is None or file.hash.mode != "sha256" or file.suffix != ".py":
             continue
-        path = file.locate()
         try:
-            digest = hashlib.sha256(open(path, "rb").read()).digest()
+            digest = hashlib.sha256(file.read_binary()).digest()
         except OSError:
             changed.append(str(file))
             continue

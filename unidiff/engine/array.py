@@ -18,6 +18,7 @@ from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, Unsu
 if TYPE_CHECKING:
     from unidiff.engine.domain import Domain
 
+_NO_OPTIONS: dict[str, Any] = {}
 _BINARY = {
     "add": "add",
     "sub": "subtract",
@@ -66,7 +67,9 @@ class TracedArrayMethods(TracedArray):
         return self._domain.traced
 
     def __getitem__(self, key: Any, /) -> Any:
-        return self._domain.plain._getitem(self, _plain_key(key))
+        if type(key) is not int:
+            key = _plain_key(key)
+        return self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
         self._refuse_if_shared()

@@ -25,7 +25,7 @@ class Operation:
     For elementwise rules ``needs`` picks what each argument's map needs from the values and the result.
     """
 
-    __slots__ = ("domain", "function", "name", "needs", "pushes", "raw", "rule")
+    __slots__ = ("domain", "function", "keeps_ans", "keeps_first", "name", "needs", "pushes", "raw", "rule", "simple")
 
     def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
         self.domain = domain
@@ -34,6 +34,8 @@ class Operation:
         self.raw = raw
         self.function: Callable[..., Any] = raw
         self.pushes = rule.vjps if rule.kind == "elementwise" else ()
+        self.simple = rule.kind == "general" and not rule.variadic and rule.outputs is None
+        self.keeps_ans, self.keeps_first = -1 in rule.keep, 0 in rule.keep
         self.needs = tuple(_SELECTORS.get(positions) for positions in rule.residuals)
 
 
@@ -59,7 +61,8 @@ class Domain:
         self.library = library
         self.name = library.name
         self.array_types = library.array_types
-        self.operands = SCALARS | set(library.array_types)
+        self.operands: set[type] = {*SCALARS, *library.array_types}
+        self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
         self.array_class: type[TracedArray] = array_class(self)
         self.operations: dict[str, Operation] = {}
         self._kinds: dict[DType, str] = {}
@@ -81,7 +84,13 @@ class Domain:
 
     def accepts(self, x: Any) -> bool:
         """Whether ``x`` is a Python number or a plain array of the library."""
-        return type(x) in self.operands or isinstance(x, self.array_types)
+        if type(x) in self.operands:
+            return True
+        if not isinstance(x, self.array_types):
+            return False
+        self.operands.add(type(x))
+        self.untraceable.add(type(x))
+        return True
 
     def device(self, value: Any) -> Device:
         """Return the device of a plain or traced array."""

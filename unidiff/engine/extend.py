@@ -32,12 +32,20 @@ from unidiff.engine.batching import BATCHERS, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
 from unidiff.engine.reverse import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
-from unidiff.engine.shapes import Aval, expand_reduced, expand_reduced_like, normalize_axes, sum_to_shape
-from unidiff.errors import NotDifferentiableError, ShapeError, UnsupportedOperationError
+from unidiff.engine.shapes import (
+    Aval,
+    expand_reduced,
+    expand_reduced_like,
+    is_complex_dtype,
+    normalize_axes,
+    sum_to_shape,
+)
+from unidiff.errors import ArgumentError, NotDifferentiableError, ShapeError, UnsupportedOperationError
 
 __all__ = [
     "BATCHERS",
     "RULES",
+    "ArgumentError",
     "Array",
     "Aval",
     "Namespace",
@@ -120,10 +128,12 @@ def zero(
         add(Rule(name=name, kind="zero", implementation=implementation, arguments=arguments))
 
 
-def creation(*names: str) -> None:
-    """Declare functions that make arrays from shapes and Python numbers."""
+def creation(
+    *names: str, implementation: Callable[..., Any] | None = None, arguments: Callable[..., Any] | None = None
+) -> None:
+    """Declare functions that make arrays from shapes and Python numbers; for traced numbers there is an implementation."""
     for name in names:
-        add(Rule(name=name, kind="creation"))
+        add(Rule(name=name, kind="creation", implementation=implementation, arguments=arguments))
 
 
 def nondifferentiable(name: str, reason: str) -> None:
@@ -133,4 +143,4 @@ def nondifferentiable(name: str, reason: str) -> None:
 
 def is_complex(xp: Namespace, x: Array) -> bool:
     """Whether ``x`` has a complex dtype."""
-    return bool(xp.isdtype(x.dtype, "complex floating"))
+    return is_complex_dtype(xp, x.dtype)

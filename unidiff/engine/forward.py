@@ -51,7 +51,7 @@ class ForwardTrace(Trace):
     def _push(self, op: Any, values: list[Any], tangents: list[Any], ans: Any, kwargs: Mapping[str, Any]) -> Any:
         """Return the tangent of the result, None where it has none."""
         if op.rule.variadic:
-            return op.rule.jvps[0](self.xp, tuple(tangents), ans, *values, **kwargs)
+            return op.rule.jvps[0](self.xp, tuple(tangents), ans, tuple(values), **kwargs)
         total: Any = None
         for position, t in enumerate(tangents):
             if t is None:

@@ -17,11 +17,20 @@ from unidiff.errors import DeviceError
 def repeats(library: Library, key: Any) -> bool:
     """Whether an index can name an element twice: only one with integer arrays in it can."""
     parts = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(part, (list, *library.array_types)) and not _is_mask(library, part) for part in parts)
+    return any(_is_integer_array(library, part) for part in parts)
 
 
-def _is_mask(library: Library, part: Any) -> bool:
-    return hasattr(part, "dtype") and bool(library.xp.isdtype(part.dtype, "bool"))
+def _is_integer_array(library: Library, part: Any) -> bool:
+    if isinstance(part, library.array_types):
+        return bool(part.ndim) and bool(library.xp.isdtype(part.dtype, "integral"))
+    return isinstance(part, list) and not _is_mask(part)
+
+
+def _is_mask(part: Any) -> bool:
+    """Whether a nested list is a mask."""
+    while isinstance(part, list) and part:
+        part = part[0]
+    return isinstance(part, bool)
 
 
 def add_at(library: Library, buffer: Array, key: Any, values: Array) -> None:
@@ -42,22 +51,29 @@ def add_at(library: Library, buffer: Array, key: Any, values: Array) -> None:
 def _add_each(library: Library, buffer: Array, key: Any, values: Array) -> None:
     """Add slice by slice along the broadcast shape of the integer arrays, which the standard's functions suffice for."""
     xp = library.xp
-    parts = key if isinstance(key, tuple) else (key,)
+    parts = list(key if isinstance(key, tuple) else (key,))
     places = [i for i, part in enumerate(parts) if isinstance(part, library.array_types)]
-    indices = [xp.reshape(a, (-1,)) for a in xp.broadcast_arrays(*(parts[i] for i in places))]
-    count = indices[0].shape[0]
-    before = places[0]
-    after = values.shape[before + len(xp.broadcast_arrays(*(parts[i] for i in places))[0].shape) :]
-    flat = xp.reshape(values, (*values.shape[:before], count, *after))
-    for k in range(count):
-        single = list(parts)
+    together = xp.broadcast_arrays(*(parts[i] for i in places))
+    indices = [xp.reshape(a, (-1,)) for a in together]
+    before = sum(isinstance(part, slice) for part in parts[: places[0]])
+    after = before + together[0].ndim
+    flat = xp.reshape(values, (*values.shape[:before], together[0].size, *values.shape[after:]))
+    for k in range(together[0].size):
         for place, index in zip(places, indices, strict=True):
-            single[place] = int(index[k])
-        buffer[tuple(single)] += flat[(slice(None),) * before + (k,)]
+            parts[place] = int(index[k])
+        buffer[tuple(parts)] += flat[(*(slice(None),) * before, k, Ellipsis)]
 
 
-def getitem(_library: Library, x: Array, key: Any) -> Array:
-    """Return ``x[key]``."""
+def getitem(library: Library, x: Array, key: Any) -> Array:
+    """Return ``x[key]``.
+
+    The standard has integer arrays in an index beside integers only. Rules also put one behind full slices, which ``take``
+    means too; libraries that are held to the standard get it as ``take``.
+    """
+    if library.scatter_add is None and isinstance(key, tuple) and key and key[-1] is Ellipsis:
+        places = [i for i, part in enumerate(key) if isinstance(part, library.array_types)]
+        if places == [len(key) - 2] and all(isinstance(part, slice) and part == slice(None) for part in key[:-2]):
+            return library.xp.take(x, key[-2], axis=places[0])
     return x[key]
 
 

@@ -33,11 +33,12 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
         if implementation is None:
             continue
         operation = Operation(domain, rule, _flat(rule, implementation))
-        operation.function = _documented(_function(domain, operation, implementation, plain), implementation, name)
+        function = _documented(_function(domain, operation, implementation), implementation, name)
+        operation.function = _flat(rule, function)
         domain.operations[name] = operation
         _set(raw, name, implementation)
-        _set(plain, name, operation.function)
-        _set(traced, name, _wrapping(domain, operation.function) if rule.kind == "creation" else operation.function)
+        _set(plain, name, function)
+        _set(traced, name, _wrapping(domain, function) if rule.kind == "creation" else function)
     _set(plain, "asarray", partial(asarray, domain, plain))
     _set(traced, "asarray", _wrapping(domain, partial(asarray, domain, plain)))
     for face in (plain, traced):
@@ -126,16 +127,14 @@ def _documented(function: Callable[..., Any], original: Callable[..., Any], name
     return function
 
 
-def _function(
-    domain: Domain, op: Operation, original: Callable[..., Any], plain: Namespace
-) -> Callable[..., Any]:
+def _function(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
     rule = op.rule
     if rule.kind == "elementwise" and len(rule.vjps) == 1:
         return _unary(domain, op)
     if rule.kind == "elementwise" and len(rule.vjps) == 2:
         return _binary(domain, op)
-    if rule.kind == "composite":
-        return _composite(rule, original, plain)
+    if rule.kind == "composite" or (rule.kind == "creation" and rule.implementation is not None):
+        return _composite(domain, rule, original)
     if rule.kind in ("nondifferentiable", "creation"):
         return _refusing(domain, op, original)
     return _general(domain, op, original)
@@ -174,19 +173,32 @@ def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
 
 
 def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
-    arguments = op.rule.arguments
+    arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
 
     def function(*args: Any, **kwargs: Any) -> Any:
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
+        constants = _constant_keywords(op.name, keywords) if keywords else keywords
+        if positional and type(positional[0]) is traced and untraceable.issuperset(map(type, positional[1:])):
+            return positional[0]._trace.first(op, positional[0], positional[1:], constants)
         for arg in positional:
             if isinstance(arg, TracedArray):
-                return dispatch(domain, op, positional, keywords)
-        return original(*args, **kwargs)
+                return dispatch(domain, op, positional, constants)
+        return original(*args, **kwargs) if constants is keywords else op.raw(*positional, **constants)
 
     return function
 
 
-def _composite(rule: Rule, original: Callable[..., Any], plain: Namespace) -> Callable[..., Any]:
+def _constant_keywords(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords with constants unwrapped; arrays that carry a derivative are positional."""
+    for value in kwargs.values():
+        if isinstance(value, TracedArray):
+            if value._trace.level:
+                raise NotDifferentiableError(f"{name} takes no traced array as a keyword argument.")
+            return {key: _unwrap_constant(value) for key, value in kwargs.items()}
+    return kwargs
+
+
+def _composite(domain: Domain, rule: Rule, original: Callable[..., Any]) -> Callable[..., Any]:
     arguments, implementation = rule.arguments, rule.implementation
     assert implementation is not None
 
@@ -194,7 +206,7 @@ def _composite(rule: Rule, original: Callable[..., Any], plain: Namespace) -> Ca
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         for arg in positional:
             if isinstance(arg, TracedArray):
-                return implementation(plain, *positional, **keywords)
+                return wrap_constant(domain, implementation(domain.nested, *positional, **keywords))
         return original(*args, **kwargs)
 
     return function

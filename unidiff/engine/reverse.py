@@ -79,6 +79,30 @@ class ReverseTrace(Trace):
         tape.append((op.pushes[1], x2._node, op.needs[1](x1, value, ans), restoration, None))
         return self.new(ans, self, len(tape) - 1)
 
+    def first(self, op: Any, x: TracedArray, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Record a function of one traced array with one result."""
+        if not op.simple:
+            return self.process(op, (x, *args), kwargs)
+        value = x._value
+        ans = op.raw(value, *args, **kwargs) if self.base else op.function(value, *args, **kwargs)
+        shape, dtype = value.shape, value.dtype
+        if ans.dtype is dtype:
+            restoration = (shape, dtype) if args else None  # another array may have broadcast this one
+        elif self._exact(ans):
+            return wrap_constant(self.domain, ans)
+        else:
+            restoration = (shape, dtype)
+        device = self.domain.device
+        kept_ans = ans if op.keeps_ans else Aval(ans.shape, ans.dtype, device(ans))
+        kept = value if op.keeps_first else Aval(shape, dtype, device(value))
+        pull = op.rule.vjps[0]
+        tape = self.tape
+        tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
+        result = self.new(ans, self, len(tape) - 1)
+        if op.rule.view and type(ans) not in self.domain.library.scalar_types:
+            _share_memory(x, result)
+        return result
+
     def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
         """Record an elementwise function of two traced arrays."""
         value1, value2 = x1._value, x2._value
@@ -151,7 +175,7 @@ class ReverseTrace(Trace):
         keep = rule.keep
         kept = ans if -1 in keep else self._abstract(ans)
         if rule.variadic:
-            return (kept, *values) if 0 in keep else (kept, *map(self._abstract, values))
+            return kept, tuple(values if 0 in keep else map(self._abstract, values))
         return (kept, *(value if i in keep else self._abstract(value) for i, value in enumerate(values)))
 
     def _abstract(self, value: Any) -> Any:

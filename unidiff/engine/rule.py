@@ -32,8 +32,8 @@ class Rule:
     jvps, vjps : tuple of Pass or None
         One per array argument; None where the argument carries no derivative (indices, masks).
     variadic : bool
-        All positional arguments are arrays. ``jvps[0]`` gets the tangents of all of them as one tuple, None for constants;
-        ``vjps[0]`` gets the position of the argument as an extra argument before ``ans``.
+        All positional arguments are arrays, and the maps get them as one tuple: ``jvps[0](xp, tangents, ans, arrays)`` with
+        None in the place of a constant's tangent, and ``vjps[0](xp, g, position, ans, arrays)``.
     packed : bool
         Whether the library's function takes the arrays of a variadic rule as one list, as ``concat`` does.
     residuals : tuple of tuple of int

@@ -93,8 +93,19 @@ def match(xp: Namespace, t: Array, ans: Array) -> Array:
     return t
 
 
+_complex: dict[tuple[Namespace, DType], bool] = {}
+
+
+def is_complex_dtype(xp: Namespace, dtype: DType) -> bool:
+    """Whether the dtype is complex; remembered, because asking a library costs more than a small operation."""
+    try:
+        return _complex[xp, dtype]
+    except KeyError:
+        return _complex.setdefault((xp, dtype), bool(xp.isdtype(dtype, "complex floating")))
+
+
 def cast(xp: Namespace, x: Array, dtype: DType) -> Array:
     """Convert between floating dtypes; from complex to real by the real part, the projection in ``Re <u, v>``."""
-    if xp.isdtype(x.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+    if is_complex_dtype(xp, x.dtype) and not is_complex_dtype(xp, dtype):
         x = xp.real(x)
     return x if x.dtype == dtype else xp.astype(x, dtype)

@@ -102,6 +102,10 @@ class Trace:
         """`process` for one traced argument and nothing else."""
         return self.process(op, (x,), {})
 
+    def first(self, op: Any, x: TracedArray, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """`process` for a traced argument of this trace's own before arguments that are not traced."""
+        return self.process(op, (x, *args), kwargs)
+
     def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
         """`process` for two arguments that are this trace's own."""
         return self.process(op, (x1, x2), {})

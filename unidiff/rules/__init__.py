@@ -4,6 +4,33 @@ Importing this package fills `RULES`; a rule file imports nothing but `unidiff.e
 """
 
 from unidiff.engine.extend import RULES
-from unidiff.rules import batching, elementwise, indexing, linear_algebra, manipulation, statistical
+from unidiff.rules import (
+    batching,
+    creation,
+    data_type,
+    elementwise,
+    indexing,
+    linear_algebra,
+    manipulation,
+    searching,
+    sets,
+    sorting,
+    statistical,
+    utility,
+)
 
-__all__ = ["RULES", "batching", "elementwise", "indexing", "linear_algebra", "manipulation", "statistical"]
+__all__ = [
+    "RULES",
+    "batching",
+    "creation",
+    "data_type",
+    "elementwise",
+    "indexing",
+    "linear_algebra",
+    "manipulation",
+    "searching",
+    "sets",
+    "sorting",
+    "statistical",
+    "utility",
+]

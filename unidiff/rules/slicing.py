@@ -6,8 +6,10 @@ from unidiff.engine.extend import Array
 
 
 def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
-    """Return ``x[start:stop]`` along the axis."""
-    return x[(slice(None),) * (axis % x.ndim) + (slice(start, stop), Ellipsis)]
+    """Return ``x[start:stop]`` along the axis; bounds beyond the ends mean the ends, also where the standard leaves that open."""
+    axis %= x.ndim
+    start, stop, _ = slice(start, stop).indices(x.shape[axis])
+    return x[(*(slice(None),) * axis, slice(start, stop), Ellipsis)]
 
 
 def length(x: Array, axis: int) -> int:

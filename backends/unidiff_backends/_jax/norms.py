@@ -12,10 +12,6 @@ from unidiff_backends._jax.rules import is_complex, is_floating, jit, masked_div
 from unidiff_backends._jax.statistical import root
 
 
-def _floating(x: Any) -> Any:
-    return x if is_floating(x) else jnp.asarray(x, dtype=jnp.result_type(x, float))
-
-
 def _sum_of_squares(x: Any, **options: Any) -> Any:
     return jnp.sum(jnp.real(x * jnp.conj(x)) if is_complex(x) else x * x, **options)
 
@@ -30,12 +26,11 @@ _root_of_order = with_tangents(
 @partial(jit, static_argnames=("axis", "keepdims", "ord"))
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Return a vector norm; JAX takes NaN, 1 or 1/(2n) for the derivatives at 0, where the minimum norm is 0."""
-    x = _floating(x)
     options = {"axis": axis, "keepdims": keepdims}
+    if not is_floating(x) or ord == 0 or isinstance(ord, str):
+        return jnp.linalg.vector_norm(x, ord=ord, **options)
     if ord == 2:
         return root(_sum_of_squares(x, **options))
-    if ord == 0:
-        return jnp.linalg.vector_norm(x, ord=0, **options)
     magnitudes = abs(x)
     if ord == math.inf:
         return jnp.max(magnitudes, initial=0, **options)
@@ -47,10 +42,14 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     return _root_of_order(jnp.sum(pow(magnitudes, order), **options), 1 / order)
 
 
+_ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
+
+
 @partial(jit, static_argnames=("keepdims", "ord"))
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Return a matrix norm; JAX takes NaN or an arbitrary element for the derivatives at 0 and of vanishing singular values."""
-    x = _floating(x)
+    if not is_floating(x) or ord not in _ORDERS:
+        return jnp.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
     if ord == "fro":
         return root(_sum_of_squares(x, axis=(-2, -1), keepdims=keepdims))
     if ord in (1, -1, math.inf, -math.inf):
@@ -58,8 +57,6 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         sums = jnp.sum(abs(x), axis=summed, keepdims=True)
         norm = jnp.max(sums, axis=extreme, keepdims=True, initial=0) if ord > 0 else jnp.min(sums, axis=extreme, keepdims=True)
         return norm if keepdims else jnp.squeeze(norm, axis=(-2, -1))
-    if ord not in ("nuc", 2, -2):
-        return jnp.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)  # raises
     norm = _spectral_norm(x, ord)
     return norm[..., None, None] if keepdims else norm
 

@@ -69,7 +69,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         copy = True  # a tensor on read-only memory could be written to
     try:
         return torch.asarray(obj, dtype=dtype, device=device, copy=copy)
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise NotAnArrayError(f"torch cannot make a tensor of {type(obj).__qualname__}: {error}") from error
 
 

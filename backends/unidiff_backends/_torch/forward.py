@@ -1,5 +1,7 @@
 """Forward mode through `torch.func`."""
 
+import threading
+import warnings
 from typing import Any
 
 import torch
@@ -8,15 +10,20 @@ from unidiff.errors import InPlaceError
 from unidiff_backends._torch.memory import owned
 from unidiff_backends._torch.reverse import TensorFunction, Tensors, functorch_active
 
+_LOCK = threading.RLock()
+"""Held during forward mode: the levels of forward mode are one per process in PyTorch, and the thread that leaves first takes
+the tangents of all others with it."""
+
 
 def jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, *, has_aux: bool = False) -> Any:
     """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``; see `unidiff.backend.Backend`."""
     primals, tangents = tuple(map(_normal, primals)), tuple(map(_normal, tangents))
-    if torch.is_inference_mode_enabled():
-        with torch.inference_mode(False):
+    with _LOCK:
+        if torch.is_inference_mode_enabled():
+            with torch.inference_mode(False), torch.no_grad():
+                outs, tangents_out, aux = _jvp(f, primals, tangents, has_aux)
+        else:
             outs, tangents_out, aux = _jvp(f, primals, tangents, has_aux)
-    else:
-        outs, tangents_out, aux = _jvp(f, primals, tangents, has_aux)
     return (outs, tangents_out, aux) if has_aux else (outs, tangents_out)
 
 
@@ -35,7 +42,7 @@ def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) 
         result = f(*args)
         outs, aux = result if has_aux else (result, ())
         # `torch.func.jvp` refuses functions without outputs; one more output does no harm.
-        return (args[0], *outs), tuple(aux)
+        return (args[0], *map(_not_constant, outs)), tuple(map(_not_constant, aux))
 
     (_, *outs), (_, *tangents_out), aux = torch.func.jvp(evaluate, primals, tangents, has_aux=True)
     if versions != [x._version for x in primals]:
@@ -44,3 +51,16 @@ def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) 
         return tuple(outs), tuple(tangents_out), aux
     results = owned((*outs, *tangents_out, *aux), primals + tangents)
     return results[: len(outs)], results[len(outs) : 2 * len(outs)], results[2 * len(outs) :]
+
+
+def _not_constant(x: torch.Tensor) -> torch.Tensor:
+    """Return ``x``, or a copy if it does not belong to the present level, hence may be in the hands of others."""
+    functorch = torch._C._functorch
+    return x if functorch.maybe_get_level(x) == functorch.maybe_current_level() else x.clone()
+
+
+# On its first use PyTorch scripts the decompositions that forward mode needs and warns of its own use of a deprecated function.
+# That warning says nothing to a caller, who may have turned warnings into errors.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    torch.func.jvp(torch.neg, (torch.zeros((), device="cpu"),), (torch.zeros((), device="cpu"),))

@@ -18,12 +18,16 @@ _CHUNK_ELEMENTS = 1 << 24
 
 def jacfwd(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any:
     """Return ``(outs, jac)`` or ``(outs, jac, aux)``; ``f`` runs once, or once for each chunk or tangent."""
+    results: list[Any] = []
 
-    def push(*tangents: torch.Tensor) -> tuple[Tensors, Any]:
+    def push(*tangents: torch.Tensor) -> Tensors:
         outs, tangents_out, *aux = jvp(f, primals, tangents, has_aux=has_aux)
-        return tangents_out, (outs, *aux)
+        # Neither depends on the tangents, so both may leave the batch.
+        results[:] = [outs, *aux]
+        return tuple(tangents_out)
 
-    columns, (outs, *aux) = _map_over_basis(push, primals)
+    columns = _map_over_basis(push, primals)
+    outs, *aux = results
     jac = [
         [_own(block.movedim(0, -1).reshape(y.shape + x.shape)) for block, x in zip(_split(c, primals), primals, strict=True)]
         for c, y in zip(columns, outs, strict=True)
@@ -36,7 +40,7 @@ def jacrev(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any
     outs, pullback, *aux = vjp(f, primals, has_aux=has_aux)
     if not outs:
         return (), (), *aux
-    rows, _ = _map_over_basis(lambda *cotangents: (pullback(cotangents), ()), outs)
+    rows = _map_over_basis(lambda *cotangents: pullback(cotangents), outs)
     blocks = zip(*[_split(row, outs) for row in rows], strict=True)
     jac = [
         [_own(block.reshape(y.shape + x.shape)) for block, x in zip(of_y, primals, strict=True)]
@@ -45,30 +49,20 @@ def jacrev(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any
     return outs, tuple(map(tuple, jac)), *aux
 
 
-def _map_over_basis(function: Callable[..., tuple[Tensors, Any]], like: Tensors) -> tuple[Tensors, Any]:
-    """Apply a function to the unit vectors of the space of ``like``; return its stacked first results and its second one.
-
-    The second result is one that does not depend on the arguments.
-    """
+def _map_over_basis(function: Callable[..., Tensors], like: Tensors) -> Tensors:
+    """Apply a function to the unit vectors of the space of ``like``, and stack its results."""
     basis = _standard_basis(like)
     total = basis[0].shape[0]
     if total == 0:
-        # Nothing to map over, but the shapes and the second result are wanted.
-        stacked, constant = function(*[torch.zeros_like(x) for x in like])
-        return tuple([x.new_empty((0, *x.shape)) for x in stacked]), constant
-    # `chunk_size` of vmap would do, if it took results that are not batched.
+        return tuple([x.new_empty((0, *x.shape)) for x in function(*[torch.zeros_like(x) for x in like])])
     chunk = max(1, _CHUNK_ELEMENTS // max(1, *[x.numel() for x in like]))
-    mapped = torch.func.vmap(function, out_dims=(0, None), randomness="same")
+    mapped = torch.func.vmap(function, randomness="same")
     try:
         pieces = [mapped(*[x[k : k + chunk] for x in basis]) for k in range(0, total, chunk)]
-        join = torch.cat
     except RuntimeError:
         # Whatever was wrong with the function itself is raised again here.
-        pieces = [function(*[x[k] for x in basis]) for k in range(total)]
-        join = torch.stack
-    if len(pieces) == 1 and join is torch.cat:
-        return pieces[0][0], pieces[0][1]
-    return tuple([join(parts) for parts in zip(*[piece for piece, _ in pieces], strict=True)]), pieces[0][1]
+        pieces = [tuple([x[None] for x in function(*[x[k] for x in basis])]) for k in range(total)]
+    return tuple(pieces[0]) if len(pieces) == 1 else tuple([torch.cat(parts) for parts in zip(*pieces, strict=True)])
 
 
 def _standard_basis(tensors: Tensors) -> Tensors:

@@ -13,7 +13,9 @@ def owned(results: Iterable[torch.Tensor], others: Iterable[torch.Tensor]) -> tu
     """
     taken = {x.untyped_storage().data_ptr() for x in others}
     exclusive: list[torch.Tensor] = []
-    for x in results:
+    for result in results:
+        # Zeros may come as a token without memory.
+        x = torch.zeros_like(result) if result._is_zerotensor() else result
         storage = x.untyped_storage()
         if storage.data_ptr() in taken or storage.nbytes() < x.numel() * x.itemsize:
             exclusive.append(x.clone(memory_format=torch.contiguous_format))

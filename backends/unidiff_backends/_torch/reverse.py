@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import torch
+from torch.autograd import forward_ad
 from torch.autograd.graph import _engine_run_backward, get_gradient_edge
 
 from unidiff_backends._torch.memory import owned
@@ -25,8 +26,8 @@ _RECORDED = "_unidiff_recorded"
 
 
 def functorch_active() -> bool:
-    """Tell whether a transform of `torch.func` is being evaluated in this thread."""
-    active: bool = torch._C._functorch.peek_interpreter_stack() is not None
+    """Tell whether a transform of `torch.func` is being evaluated in this thread, or forward mode by dual numbers."""
+    active: bool = torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
     return active
 
 
@@ -85,7 +86,7 @@ class Tape:
         outs, aux = result if has_aux else (result, ())
         self.outs, self.aux = tuple(outs), tuple(aux)
         for alias in self._aliases:
-            alias.__dict__[_RECORDED] = True
+            setattr(alias, _RECORDED, True)
 
     def release(self, tensors: Tensors) -> Tensors:
         """Return tensors that the function returned as the caller's own: off this level's graph, in memory of their own."""
@@ -125,9 +126,10 @@ class Tape:
 
 def _alias(x: torch.Tensor) -> torch.Tensor:
     """Return a new tensor object on the memory of ``x`` that requires a gradient, connected to the graph of ``x`` if any."""
+    if x.requires_grad and torch.is_grad_enabled():
+        return x.view_as(x)
     # A tensor made in inference mode can never be saved for a backward pass; a copy made outside of it can.
-    alias = x.clone() if x.is_inference() else x.view_as(x)
-    return alias if alias.requires_grad else alias.requires_grad_()
+    return (x.clone() if x.is_inference() else x.detach()).requires_grad_()
 
 
 def _zeros(x: torch.Tensor) -> torch.Tensor:

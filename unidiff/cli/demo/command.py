@@ -89,10 +89,9 @@ def perform(infos: Sequence[BackendInfo], args: argparse.Namespace, console: Con
     settings = runs.Settings(surface_steps=steps, starts_per_side=4 if args.quick else 6, digits_steps=steps)
     missing = [text for package, text in OPTIONAL.items() if find_spec(package) is None]
     data = problems.load_digits() if find_spec("sklearn") is not None else None
-    results = []
+    steps_each = settings.steps(with_digits=data is not None)
     with console.progress() as new_bar:
-        for info in infos:
-            results.append(runs.run_backend(info, settings, data, new_bar(info.name, settings.steps(data is not None))))
+        results = [runs.run_backend(info, settings, data, new_bar(info.name, steps_each)) for info in infos]
     done = [result for result in results if isinstance(result, runs.BackendRun)]
     failed = [result for result in results if isinstance(result, runs.Failure)]
     outcome = story.Outcome(done, failed, runs.differences(done), data, advice(missing))

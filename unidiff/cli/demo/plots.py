@@ -57,7 +57,7 @@ def capital(text: str) -> str:
 def to_svg(figure: Figure) -> str:
     """Return the figure as SVG text, the same for the same figure."""
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    figure.savefig(text, format="svg", dpi=160, metadata={"Date": None})
     return text.getvalue()
 
 
@@ -67,6 +67,7 @@ def draw_landscape(axes: Any) -> Any:
     x, y = np.meshgrid(line, line)
     heights, levels = surface(np.stack([x, y], axis=-1)), np.linspace(-2, 2, 17)
     filled = axes.contourf(x, y, heights, levels=levels, cmap="RdYlBu_r", alpha=0.55)
+    filled.set_rasterized(True)  # hundreds of polygons would make the report megabytes larger
     axes.contour(x, y, heights, levels=levels, colors="white", linewidths=0.5, alpha=0.8)
     side = DOMAIN[1] - DOMAIN[0]
     axes.add_patch(Rectangle((DOMAIN[0], DOMAIN[0]), side, side, fill=False, linestyle=":", edgecolor=INK))
@@ -107,7 +108,7 @@ def surface_paths(paths: dict[str, Path]) -> str:
 def gradient_norms(paths: dict[str, Path]) -> str:
     """Draw the length of the gradient by iteration: every start faintly, the median of each method in full."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.6, 3.9), layout="constrained")
+        figure = Figure(figsize=(12.9, 4.2), layout="constrained")
         axes = figure.subplots()
         for (name, path), colour in zip(paths.items(), SERIES, strict=False):
             norms = np.maximum(path.gradient_norms, SMALLEST)
@@ -125,7 +126,7 @@ def loss_curves(runs: Sequence[BackendRun]) -> str:
         axes = figure.subplots()
         for number, run in enumerate(runs):
             if run.digits is not None:
-                width = 5.5 - 4 * number / max(len(runs) - 1, 1)
+                width = 7 - 5.5 * number / max(len(runs) - 1, 1)  # the first lies widest under the others
                 axes.plot(run.digits.losses, color=SERIES[number % len(SERIES)], linewidth=width, label=run.name)
         axes.set(yscale="log", xlabel="step", title="Training loss")
         axes.legend()
@@ -143,8 +144,8 @@ def training_differences(runs: Sequence[BackendRun]) -> str:
                 continue
             colour = SERIES[number % len(SERIES)]
             losses, parameters = loss_differences(run.digits, reference), parameter_differences(run.digits, reference)
-            axes.plot(np.maximum(losses, SMALLEST), color=colour, label=f"{run.name}: loss, relative")
-            axes.plot(np.maximum(parameters, SMALLEST), color=colour, linestyle=":", label=f"{run.name}: parameters")
+            axes.plot(np.maximum(losses, SMALLEST), ".", markersize=4, color=colour, label=f"{run.name}: loss, relative")
+            axes.plot(np.maximum(parameters, SMALLEST), color=colour, linewidth=1.4, label=f"{run.name}: parameters")
         for value, name in ((LOSS_TOLERANCE, "allowed: loss"), (PARAMETER_TOLERANCE, "allowed: parameters")):
             axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
             axes.text(0.99, value, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=MUTED)

@@ -78,7 +78,7 @@ class Method:
 
 def descent(name: str, learning_rate: float, momentum: float) -> Method:
     """Return gradient descent with momentum: ``g_t = -eta grad + lambda g_{t-1}`` and ``x_t = x_{t-1} + g_t``."""
-    return Method(name, lambda x, gradient, last: momentum * last - learning_rate * gradient, most_steps=1000)
+    return Method(name, lambda _x, gradient, last: momentum * last - learning_rate * gradient, most_steps=1000)
 
 
 def damped_newton(name: str, damping: float, longest: float) -> Method:
@@ -87,7 +87,7 @@ def damped_newton(name: str, damping: float, longest: float) -> Method:
     The damping keeps steps finite where the Hessian is singular; ``longest`` is the length of the longest step.
     """
 
-    def step(x: Array, gradient: Array, last: Array) -> Array:
+    def step(x: Array, gradient: Array, _last: Array) -> Array:
         xp = ud.array_namespace(x)
         h = hessians(x)
         right = xp.matmul(h, gradient[:, :, None])[:, :, 0]

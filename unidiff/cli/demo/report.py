@@ -28,7 +28,7 @@ PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as SVG text with its caption; the caption also describes it to who cannot see it."""
+    """A picture as SVG text; the caption also describes it to who cannot see it; those of a ``pair`` stand side by side."""
 
     svg: str
     caption: str
@@ -37,10 +37,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report: paragraphs, the source of a function, a table, pictures; all but the title may be missing."""
+    """A part of the report: paragraphs, the source of functions, a table, pictures; all but the title may be missing."""
 
     title: str
-    text: Sequence[str] = ()
+    paragraphs: Sequence[str] = ()
     source: str = ""
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
@@ -68,19 +68,19 @@ def figure(picture: Picture) -> str:
 
 def section(part: Section) -> str:
     """Return one part of the report as HTML."""
-    pieces = [f"<h2>{escape(part.title)}</h2>", *(f"<p>{escape(text)}</p>" for text in part.text)]
+    pieces = [f"<h2>{escape(part.title)}</h2>", *(f"<p>{escape(text)}</p>" for text in part.paragraphs)]
     if part.source:
         pieces.append(f"<pre><code>{escape(part.source)}</code></pre>")
     if part.rows:
         pieces.append(table(part.columns, part.rows))
-    pieces += [figure(picture) for picture in part.pictures if not picture.pair]
     pairs = [figure(picture) for picture in part.pictures if picture.pair]
     if pairs:
         pieces.append('<div class="pair">' + "\n".join(pairs) + "</div>")
+    pieces += [figure(picture) for picture in part.pictures if not picture.pair]
     return "<section>\n" + "\n".join(pieces) + "\n</section>"
 
 
-def page(verdict: str, good: bool, sections: Sequence[Section]) -> str:
+def page(verdict: str, good: bool, sections: Sequence[Section], libraries: Sequence[str]) -> str:
     """Return the whole report.
 
     Parameters
@@ -91,6 +91,8 @@ def page(verdict: str, good: bool, sections: Sequence[Section]) -> str:
         Whether the outcome is what it should be.
     sections : sequence of Section
         The parts of the report in order.
+    libraries : sequence of str
+        The array libraries with their versions, for the last line.
 
     Returns
     -------
@@ -102,6 +104,7 @@ def page(verdict: str, good: bool, sections: Sequence[Section]) -> str:
         "<header><h1>One function, every backend</h1><p>Each function below is written once against the Python array API "
         "standard; unidiff differentiates it on every installed array library.</p></header>"
     )
-    footer = f"<footer>Python {platform.python_version()} on {escape(platform.platform())}</footer>"
+    versions = ", ".join([*libraries, f"Python {platform.python_version()} on {platform.platform()}"])
+    footer = f"<footer>{escape(versions)}</footer>"
     outcome = f'<div class="verdict{"" if good else " bad"}">{escape(verdict)}</div>'
     return PAGE.format(style=style, body="\n".join([header, outcome, *map(section, sections), footer]))

@@ -30,7 +30,7 @@ class Settings:
     starts_per_side: int
     digits_steps: int
 
-    def steps(self, with_digits: bool) -> int:
+    def steps(self, *, with_digits: bool) -> int:
         """Return the number of steps that one backend takes in all, for progress bars."""
         return sum(min(self.surface_steps, method.most_steps) for method in problems.METHODS) + with_digits * self.digits_steps
 
@@ -102,7 +102,7 @@ def run_backend(
         middle = time.perf_counter()
         digits = problems.run_digits(data, put, settings.digits_steps, on_step) if data is not None else None
         end = time.perf_counter()
-    except Exception as error:  # a third-party backend may raise anything, and it must not stop the others
+    except Exception as error:  # noqa: BLE001  # a third-party backend may raise anything and must not stop the others
         return Failure(info.name, error)
     return BackendRun(info.name, library_version(info), device, surface, middle - begin, digits, end - middle)
 

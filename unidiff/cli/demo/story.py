@@ -50,14 +50,15 @@ class Outcome:
         ]
         if wrong:
             return "; ".join(wrong)
-        if len(self.done) == 1:
-            return f"{self.done[0].name} agrees with the gradients derived by hand."
         names = [run.name for run in self.done]
-        return f"{', '.join(names[:-1])} and {names[-1]} agree within the tolerances."
+        by_hand = "the gradient derived by hand"
+        if len(names) == 1:
+            return f"{names[0]} agrees with {by_hand}."
+        return f"{', '.join(names[:-1])} and {names[-1]} agree with {by_hand} and with one another at every step."
 
     def columns(self) -> list[str]:
         """Return the heads of the table."""
-        reference = self.done[0].name if self.done else "the first backend"
+        reference = self.done[0].name if self.done else "the first"
         return ["backend", "device", "problem", "result", f"largest difference to {reference}", "time"]
 
     def rows(self) -> Rows:
@@ -68,15 +69,15 @@ class Outcome:
     def _rows_of(self, run: runs.BackendRun) -> Rows:
         reference = self.done[0]
         ends = Counter(kind for path in run.surface.paths.values() for kind in path.kinds)
-        result = f"{count(ends)}; gradient within {run.surface.gradient_error:.1e} of the one by hand"
-        difference = "reference" if run is reference else f"{runs.path_difference(run.surface, reference.surface):.1e} (points)"
-        rows = [[run.name, run.device, "surface", result, difference, f"{run.surface_seconds:.1f} s"]]
+        points = runs.path_difference(run.surface, reference.surface)
+        difference = "" if run is reference else f"points {points:.1e}"
+        rows = [[run.name, run.device, "surface", count(ends), difference, f"{run.surface_seconds:.1f} s"]]
         if run.digits is not None and reference.digits is not None:
-            result = f"held-out accuracy {run.digits.accuracy:.2%}, final loss {run.digits.losses[-1]:.12f}"
+            result = f"{run.digits.accuracy:.2%} right, loss {run.digits.losses[-1]:.12f}"
             if run is not reference:
                 losses = max(runs.loss_differences(run.digits, reference.digits))
                 parameters = max(runs.parameter_differences(run.digits, reference.digits))
-                difference = f"{losses:.1e} (losses, relative), {parameters:.1e} (parameters)"
+                difference = f"losses {losses:.1e}, parameters {parameters:.1e}"
             rows.append([run.name, run.device, "digits", result, difference, f"{run.digits_seconds:.1f} s"])
         return rows
 
@@ -99,7 +100,11 @@ def tell(outcome: Outcome, *, with_pictures: bool) -> str:
     with_pictures : bool
         Whether matplotlib is there to draw.
     """
-    sections = [Section("Results", columns=outcome.columns(), rows=outcome.rows())]
+    text = (
+        "Differences are the largest along the whole way: of the points of all paths, of the training losses (relative) and of "
+        "the trained parameters. All computations are in double precision."
+    )
+    sections = [Section("Results", [text], columns=outcome.columns(), rows=outcome.rows())]
     if outcome.done:
         sections.append(surface_section(outcome.done[0], with_pictures=with_pictures))
         if outcome.data is not None:
@@ -107,7 +112,7 @@ def tell(outcome: Outcome, *, with_pictures: bool) -> str:
         sections.append(agreement_section(outcome))
     if outcome.advice:
         sections.append(Section("What could be added", outcome.advice))
-    return page(outcome.verdict, outcome.good, sections)
+    return page(outcome.verdict, outcome.good, sections, [run.library for run in outcome.done])
 
 
 def surface_section(run: runs.BackendRun, *, with_pictures: bool) -> Section:
@@ -121,15 +126,17 @@ def surface_section(run: runs.BackendRun, *, with_pictures: bool) -> Section:
             "The way of every start to where it ends; the kind of each end point is told by the eigenvalues of its Hessian. "
             f"The dotted square is the domain. Drawn from the run on {run.name}."
         )
-        norms = "Every start is drawn faintly, the median of the starts in full."
-        pictures = [Picture(plots.surface_paths(paths), caption), Picture(plots.gradient_norms(paths), norms)]
+        pictures.append(Picture(plots.surface_paths(paths), caption))
+        caption = "Every start is drawn faintly, the median of the starts in full."
+        pictures.append(Picture(plots.gradient_norms(paths), caption))
+    text = (
+        "Gradient descent, gradient descent with momentum and a damped Newton method start from a grid of points in [0, 10]². "
+        "The first two go down to minima; Newton's method, led by the Hessian, finds stationary points of every kind. The "
+        "function is written once, for a whole batch of points, and differentiated by unidiff."
+    )
     return Section(
         "A surface with many stationary points",
-        (
-            "Gradient descent, gradient descent with momentum and a damped Newton method start from a grid of points in "
-            "[0, 10]². The first two go down to minima; Newton's method, led by the Hessian, finds stationary points of every "
-            "kind. The function is written once, for a whole batch of points, and differentiated by unidiff.",
-        ),
+        [text],
         source=source_of(problems.surface, problems.gradients, problems.hessians),
         columns=("method", "end points"),
         rows=[[name, count(Counter(path.kinds))] for name, path in paths.items()],
@@ -150,12 +157,13 @@ def digits_section(outcome: Outcome, data: problems.DigitsData, *, with_pictures
             pictures.append(Picture(plots.training_differences(outcome.done), caption, pair=True))
         caption = "Held-out images and the class each was given; those in red were given a wrong one."
         pictures.append(Picture(plots.digit_images(data, reference), caption))
+    text = (
+        f"A softmax regression on {len(data.train_images)} images of 8 by 8 pixels, with momentum on all of them at every step, "
+        f"from the same start on each backend; {len(data.test_images)} images are held out."
+    )
     return Section(
         "Handwritten digits",
-        (
-            f"A softmax regression on {len(data.train_images)} images of 8 by 8 pixels, with momentum on all of them at every "
-            f"step, from the same start on each backend; {len(data.test_images)} images are held out.",
-        ),
+        [text],
         source=source_of(problems.scores, problems.logsumexp, problems.softmax_loss),
         pictures=pictures,
     )
@@ -164,6 +172,7 @@ def digits_section(outcome: Outcome, data: problems.DigitsData, *, with_pictures
 def agreement_section(outcome: Outcome) -> Section:
     """List every comparison beside what is allowed."""
     rows = [
-        [d.backend, d.quantity, f"{d.value:.2e}", f"{d.tolerance:.0e}", "yes" if d.within else "NO"] for d in outcome.differences
+        [d.backend, d.quantity, f"{d.value:.2e}", f"{d.tolerance:.0e}", "yes" if d.within else "NO"]
+        for d in outcome.differences
     ]
     return Section("Agreement", columns=("backend", "quantity", "largest difference", "allowed", "within"), rows=rows)

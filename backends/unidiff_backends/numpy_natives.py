@@ -1,0 +1,110 @@
+"""Lean forms of NumPy functions that NumPy itself reaches through layers of Python.
+
+Each has the meaning and the signature of the standard's function of the same name; on small arrays the layers of the original
+cost several times what the work does, and every rule of the engine goes through them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
+    def reduce(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        return ufunc.reduce(x, axis, None, None, keepdims)
+
+    return reduce
+
+
+def _summation(ufunc: np.ufunc) -> Callable[..., Any]:
+    def reduce(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return ufunc.reduce(x, axis, dtype, None, keepdims)
+
+    return reduce
+
+
+def reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
+    """Give the elements another shape."""
+    return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
+
+
+def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
+    """Repeat along new axes; small results are filled, since making a view costs more than their elements."""
+    if x.shape == () and math.prod(shape) <= 1024:
+        out = np.empty(shape, x.dtype)
+        out.fill(x)
+        return out
+    return np.broadcast_to(x, shape)
+
+
+def matrix_transpose(x: Any, /) -> Any:
+    """Swap the last two axes."""
+    return x.mT
+
+
+def permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
+    """Reorder the axes."""
+    return x.transpose(axes)
+
+
+def expand_dims(x: Any, /, axis: Any = 0) -> Any:
+    """Insert axes of length 1."""
+    if not isinstance(axis, int) or not -x.ndim - 1 <= axis <= x.ndim:
+        return np.expand_dims(x, axis)
+    shape = x.shape
+    axis += (x.ndim + 1) if axis < 0 else 0
+    return x.reshape((*shape[:axis], 1, *shape[axis:]))
+
+
+def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return zeros of the shape and, unless said otherwise, the dtype of ``x``."""
+    return np.zeros(x.shape, x.dtype if dtype is None else dtype, device=device)
+
+
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return an array filled with one value."""
+    if dtype is None:
+        return np.full(shape, fill_value, device=device)
+    out = np.empty(shape, dtype, device=device)
+    out.fill(fill_value)
+    return out
+
+
+def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return an array like ``x`` filled with one value."""
+    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return an array of ones."""
+    return full(shape, 1, dtype=np.float64 if dtype is None else dtype, device=device)
+
+
+def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return ones of the shape and, unless said otherwise, the dtype of ``x``."""
+    return full(x.shape, 1, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+NATIVES: dict[str, Callable[..., Any]] = {
+    "all": _reduction(np.logical_and),
+    "any": _reduction(np.logical_or),
+    "broadcast_to": broadcast_to,
+    "expand_dims": expand_dims,
+    "full": full,
+    "full_like": full_like,
+    "matmul": np.matmul,
+    "matrix_transpose": matrix_transpose,
+    "max": _reduction(np.maximum),
+    "min": _reduction(np.minimum),
+    "ones": ones,
+    "ones_like": ones_like,
+    "permute_dims": permute_dims,
+    "prod": _summation(np.multiply),
+    "reshape": reshape,
+    "sum": _summation(np.add),
+    "zeros_like": zeros_like,
+}

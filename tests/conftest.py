@@ -1,0 +1,85 @@
+"""Fixtures for all tests: backends, dtypes and arrays."""
+
+import os
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # before any import of JAX; the library itself never touches the flag
+
+import numpy as np
+import pytest
+
+import unidiff as ud
+from unidiff import registry
+
+REAL_DTYPES = ("float32", "float64")
+COMPLEX_DTYPES = ("complex64", "complex128")
+INTEGER_DTYPES = ("int8", "int32", "int64", "uint8", "bool")
+RTOL = {"float32": 2e-6, "float64": 1e-13, "complex64": 2e-6, "complex128": 1e-13}
+
+
+@pytest.fixture(params=list(ud.backends(installed=False)))
+def backend(request):
+    """The name of each registered backend in turn; one whose library is absent is skipped with what is missing."""
+    unmet = registry.unmet_requirements(ud.backends(installed=False)[request.param])
+    if unmet:
+        pytest.skip("; ".join(unmet))
+    return request.param
+
+
+@pytest.fixture
+def xp(backend):
+    return ud.namespace(backend)
+
+
+@pytest.fixture(params=REAL_DTYPES)
+def real_dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=REAL_DTYPES + COMPLEX_DTYPES)
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=INTEGER_DTYPES)
+def integer_dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def array(backend):
+    """Make an array of the backend from a nested sequence."""
+
+    def make(values, dtype="float64"):
+        return ud.asarray(np.asarray(values, dtype=dtype), backend=backend)
+
+    return make
+
+
+@pytest.fixture
+def check(backend):
+    """Compare a pytree with expected NumPy values: same backend, shape, dtype, and values to the precision of the dtype."""
+
+    def compare(got, want, dtype=None, rtol=None):
+        got_leaves, got_structure = ud.tree.flatten(got)
+        want_leaves, want_structure = ud.tree.flatten(want)
+        assert got_structure == want_structure
+        for g, w in zip(got_leaves, want_leaves, strict=True):
+            assert ud.get_backend(g).name == backend
+            w = np.asarray(w)
+            name = str(g.dtype).rpartition(".")[2]
+            if dtype is not None:
+                assert name == dtype
+            assert tuple(g.shape) == w.shape
+            tolerance = RTOL.get(name, 0) if rtol is None else rtol
+            np.testing.assert_allclose(ud.to_numpy(g), w, rtol=tolerance, atol=tolerance)
+
+    return compare
+
+
+@pytest.fixture
+def clean_registry():
+    """Leave no session backend and no cached plugin behind."""
+    registry.refresh()
+    yield
+    registry._session.clear()
+    registry.refresh()

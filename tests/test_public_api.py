@@ -1,0 +1,56 @@
+import inspect
+
+import pytest
+
+import unidiff as ud
+
+NAMES = {
+    "array_namespace", "namespace", "backends", "get_backend", "asarray", "to_backend", "to_numpy", "device", "to_device",
+    "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian", "hvp", "stop_gradient",
+    "check_grads", "tree", "errors", "register_backend", "hookimpl", "Backend", "BackendInfo", "Capabilities",
+    "ComplexJacobian",
+}  # fmt: skip
+
+
+def test_all_is_exact():
+    assert set(ud.__all__) == NAMES
+    assert list(ud.__all__) == sorted(ud.__all__)
+    assert all(hasattr(ud, name) for name in ud.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"tree", "errors", "hookimpl"}))
+def test_public_objects_have_documentation_with_an_example(name):
+    doc = inspect.getdoc(getattr(ud, name))
+    assert doc
+    if inspect.isfunction(getattr(ud, name)):
+        sections = [line for line in doc.splitlines() if line in ("Parameters", "Returns", "Raises", "Examples")]
+        assert "Examples" in sections or name == "register_backend"
+        assert "Parameters" in sections
+        assert "Returns" in sections or name == "check_grads"
+
+
+@pytest.mark.parametrize("transform", ["grad", "value_and_grad", "jacfwd", "jacrev", "jacobian", "hessian"])
+def test_transforms_keep_the_metadata_of_the_function(transform):
+    def loss(w, *, scale=1.0):
+        """The loss."""
+
+    transformed = getattr(ud, transform)(loss)
+    assert transformed.__name__ == "loss"
+    assert transformed.__doc__ == "The loss."
+    assert inspect.unwrap(transformed) is loss
+    assert str(inspect.signature(transformed)) == "(w, *, scale=1.0)"
+
+
+def test_errors_are_built_in_types_too():
+    expected = {
+        "ArgumentError": ValueError, "NotAnArrayError": TypeError, "DTypeError": TypeError, "ShapeError": ValueError,
+        "TreeError": ValueError, "NonScalarOutputError": TypeError, "UnknownBackendError": ValueError,
+        "BackendLoadError": ImportError, "PluginError": ValueError, "MixedBackendsError": TypeError, "DeviceError": ValueError,
+        "MixedDevicesError": ValueError, "UnsupportedOperationError": NotImplementedError,
+        "MissingRuleError": NotImplementedError, "NotDifferentiableError": TypeError, "TracedConversionError": TypeError,
+        "InPlaceError": RuntimeError, "LeakedTracerError": RuntimeError, "DerivativeMismatchError": AssertionError,
+    }  # fmt: skip
+    assert {name for name in ud.errors.__all__ if name != "UnidiffError"} == set(expected)
+    for name, builtin in expected.items():
+        assert issubclass(getattr(ud.errors, name), (ud.errors.UnidiffError, builtin))
+        assert issubclass(getattr(ud.errors, name), builtin)

@@ -165,7 +165,7 @@ def test_an_unmet_requirement_names_the_command_that_installs_it(install):
     install(EntryPoint("needy", lambda: plugin(needy)), GOOD)
     assert list(ud.backends()) == ["good"]
     assert list(ud.backends(installed=False)) == ["good", "needy"]
-    with pytest.raises(BackendLoadError, match="no-such-distribution>=2 is not installed.*pip install the-thing"):
+    with pytest.raises(BackendLoadError, match=r"no-such-distribution>=2 is not installed.*pip install the-thing"):
         ud.get_backend("needy")
     with pytest.raises(UnknownBackendError, match=r"Installed: good.*needy \(pip install the-thing\)"):
         ud.get_backend("unheard_of")
@@ -174,7 +174,7 @@ def test_an_unmet_requirement_names_the_command_that_installs_it(install):
 def test_unknown_names_and_types():
     with pytest.raises(UnknownBackendError, match="Installed: numpy"):
         ud.get_backend("unheard_of")
-    for thing in (object(), [1.0], "x".encode(), None):
+    for thing in (object(), [1.0], b"x", None):
         with pytest.raises(UnknownBackendError, match=type(thing).__name__):
             ud.get_backend(thing)
 

@@ -89,6 +89,7 @@ class CompleteBackend:
         self.native = frozenset(natives)
         self._kinds: dict[Any, str] = {}
         self._differentiable: dict[Any, bool] = {}
+        self._real_dtypes: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
         return f"<unidiff backend {self.name!r}>"
@@ -116,6 +117,15 @@ class CompleteBackend:
     def is_complex(self, x: Array) -> bool:
         """Say whether the dtype of an array is complex."""
         return self.kind(x.dtype) == "complex floating"
+
+    def real_dtype(self, dtype: DType) -> DType:
+        """Return the real dtype of the precision of a floating dtype."""
+        try:
+            return self._real_dtypes[dtype]
+        except KeyError:
+            xp = self.namespace()
+            real = xp.real(xp.zeros((), dtype=dtype)).dtype if self.kind(dtype) == "complex floating" else dtype
+            return self._real_dtypes.setdefault(dtype, real)
 
     def zeros_like(self, x: Array) -> Array:
         """Return zeros with the shape, dtype and device of `x`, free of any tracing."""
@@ -167,11 +177,6 @@ def size(x: Array) -> int:
     for n in x.shape:
         count *= n
     return count
-
-
-def real_dtype(backend: CompleteBackend, x: Array) -> DType:
-    """Return the real dtype of the precision of `x`."""
-    return backend.namespace().finfo(x.dtype).dtype if backend.is_complex(x) else x.dtype
 
 
 def derived(operation: str) -> Callable[..., Any]:
@@ -235,7 +240,7 @@ def _push_forward(b: CompleteBackend, f: FlatFunction, primals: Arrays, has_aux:
 
 def _inner_all(b: CompleteBackend, xs: Arrays, ys: Arrays, like: Array) -> Array:
     """Return the sum of the inner products of two sequences of arrays in the real dtype that goes with `like`."""
-    dtype = real_dtype(b, like)
+    dtype = b.real_dtype(like.dtype)
     total = b.namespace().zeros((), dtype=dtype, device=b.device(like))
     for x, y in zip(xs, ys, strict=True):
         product = inner(b, x, y)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from unidiff._typing import Array, Arrays, FlatFunction, Tree
 from unidiff.calls import Call, Output, checked_argnums
-from unidiff.derive import CompleteBackend, derived, real_dtype, size
+from unidiff.derive import CompleteBackend, derived, size
 from unidiff.first_order import check_callable, grad, jvp
 
 __all__ = ["ComplexJacobian", "hessian", "hvp", "jacfwd", "jacobian", "jacrev"]
@@ -240,7 +240,7 @@ def _finish(b: CompleteBackend, block: Any, x: Array) -> Any:
 
 
 def _precise(b: CompleteBackend, block: Any, x: Array) -> Array:
-    real = real_dtype(b, x)
+    real = b.real_dtype(x.dtype)
     if isinstance(block, _Parts):
         xp = b.namespace(*block)
         dtype = xp.result_type(real, xp.complex64)
@@ -251,7 +251,7 @@ def _precise(b: CompleteBackend, block: Any, x: Array) -> Array:
 def _zeros(b: CompleteBackend, y: Array, x: Array) -> Any:
     def zeros() -> Array:
         shape = tuple(y.shape) + tuple(x.shape)
-        return b.namespace().zeros(shape, dtype=real_dtype(b, x), device=b.device(x))
+        return b.namespace().zeros(shape, dtype=b.real_dtype(x.dtype), device=b.device(x))
 
     return ComplexJacobian(zeros(), zeros()) if b.is_complex(x) else zeros()
 

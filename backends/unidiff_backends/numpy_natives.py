@@ -15,14 +15,14 @@ import numpy as np
 
 def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
     def reduce(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-        return ufunc.reduce(x, axis, None, None, keepdims)
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
     return reduce
 
 
 def _summation(ufunc: np.ufunc) -> Callable[..., Any]:
     def reduce(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return ufunc.reduce(x, axis, dtype, None, keepdims)
+        return ufunc.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
     return reduce
 

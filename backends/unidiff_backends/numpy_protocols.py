@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any
 
-from unidiff.errors import InPlaceError, MissingRuleError
+import numpy as np
+
+from unidiff.errors import MissingRuleError
+from unidiff_backends.numpy_functions import Function, function_table, refuse_buffer
 
 _UFUNC_NAMES = {
     "absolute": "abs",
@@ -24,6 +28,26 @@ _UFUNC_NAMES = {
 }
 """NumPy's names of functions that the standard calls otherwise."""
 
+_REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
+_DERIVED: dict[np.ufunc, Function] = {
+    np.fabs: lambda xp, x: xp.abs(x),
+    np.exp2: lambda xp, x: xp.pow(2.0, x),
+    np.cbrt: lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3),
+    np.deg2rad: lambda xp, x: xp.multiply(x, np.pi / 180),
+    np.rad2deg: lambda xp, x: xp.multiply(x, 180 / np.pi),
+    np.logaddexp2: lambda xp, a, b: xp.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2),
+    np.float_power: lambda xp, a, b: xp.pow(a, b),
+    np.fmod: lambda xp, a, b: a - b * xp.trunc(a / b),
+    np.heaviside: lambda xp, a, b: xp.where(a == 0, b, xp.astype(a > 0, xp.result_type(a, b))),
+    np.rint: lambda xp, x: xp.round(x),
+}
+"""Universal functions beyond the standard, by functions of it."""
+
+_METHODS = (
+    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat reshape squeeze std sum"
+    " swapaxes take trace transpose var"
+).split()
+
 
 class NumpyProtocols:
     """Mixin for traced arrays over NumPy."""
@@ -31,16 +55,91 @@ class NumpyProtocols:
     __slots__ = ()
 
     _domain: Any
+    __array__: Any
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
-        if options.pop("out", None) is not None:
-            raise InPlaceError(
-                f"numpy.{ufunc.__name__} cannot write a traced array into an out= buffer or into a plain array in place;"
-                " use its return value, as in x = x + y"
-            )
+        options = refuse_buffer(options, ufunc.__name__)
+        xp = self._domain.plain
+        if method == "reduce" and ufunc in _REDUCTIONS:
+            return getattr(xp, _REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **options})
         name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
-        function = getattr(self._domain.plain, name, None)
+        function = partial(_DERIVED[ufunc], xp) if ufunc in _DERIVED else getattr(xp, name, None)
         if method != "__call__" or options or function is None:
-            raise MissingRuleError(f"numpy.{ufunc.__name__} ({method}) has no derivative rule for traced arrays")
+            raise MissingRuleError(_missing(f"{ufunc.__name__} ({method}, {sorted(options)})"))
         return function(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Answer any other function of NumPy likewise."""
+        answer = _functions(self._domain).get(function)
+        name = getattr(function, "__name__", repr(function))
+        if answer is None:
+            raise MissingRuleError(_missing(name))
+        try:
+            return answer(*args, **refuse_buffer(kwargs, name))
+        except TypeError as error:
+            if "unexpected keyword" in str(error) or "positional argument" in str(error):
+                raise MissingRuleError(_missing(f"{name} with these options ({error})")) from error
+            raise
+
+    @property
+    def real(self) -> Any:
+        """Real part."""
+        return self._domain.plain.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """Imaginary part."""
+        return self._domain.plain.imag(self)
+
+    def astype(self, dtype: Any) -> Any:
+        """Convert to another dtype."""
+        return self._domain.plain.astype(self, np.dtype(dtype))
+
+    def copy(self) -> Any:
+        """Return an array of its own."""
+        return self._domain.plain.positive(self)
+
+    def conj(self) -> Any:
+        """Complex conjugate."""
+        return self._domain.plain.conj(self)
+
+    def flatten(self) -> Any:
+        """Return the elements in one axis."""
+        return self._domain.plain.reshape(self, (-1,))
+
+    def item(self) -> Any:
+        """Return the only element as a Python number; refused where that would cut the derivative."""
+        return self.__array__().item()
+
+
+def _missing(name: str) -> str:
+    return (
+        f"numpy.{name} has no derivative rule for traced arrays. Write it with functions of unidiff.array_namespace(x), or"
+        " compute it outside of the differentiated function."
+    )
+
+
+def _method(name: str) -> Function:
+    function = getattr(np, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if name in ("reshape", "transpose") and args and isinstance(args[0], int):
+            args = (args,)
+        return self.__array_function__(function, (type(self),), (self, *args), kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"As `numpy.{name}`."
+    return method
+
+
+for _name in _METHODS:
+    setattr(NumpyProtocols, _name, _method(_name))
+
+
+@cache
+def _functions(domain: Any) -> dict[Any, Function]:
+    def unwrap(x: Any) -> Any:
+        return x._trace.concrete(x, "a comparison") if isinstance(x, domain.array_class) else x
+
+    return function_table(domain.plain, unwrap)

@@ -55,8 +55,8 @@ def programs(*, small: bool) -> Iterator[Program]:
         )
 
     yield program("elementwise", "overhead", 10, links)
-    yield program("elementwise-1e5", "large", 100 if small else 100_000, links)
-    yield program("elementwise-1e6", "dispatch", 1_000 if small else 1_000_000, min(links, 6))
+    yield program("elementwise-1e5", "large", 10 if small else 100_000, links)
+    yield program("elementwise-1e6", "dispatch", 10 if small else 1_000_000, min(links, 6))
     yield Program(
         name="single",
         group="dispatch",

@@ -27,7 +27,7 @@ def rosenbrock_by_hand(x: Floats) -> tuple[Floats]:
 def programs(*, small: bool) -> Iterator[Program]:
     """Yield the function in 10 and in 1e5 dimensions."""
     random = np.random.default_rng(2)
-    for name, group, size in (("rosenbrock", "overhead", 10), ("rosenbrock-1e5", "large", 50 if small else 100_000)):
+    for name, group, size in (("rosenbrock", "overhead", 10), ("rosenbrock-1e5", "large", 10 if small else 100_000)):
         yield Program(
             name=name,
             group=group,

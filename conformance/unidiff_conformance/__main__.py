@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dtype", action="append", choices=DTYPES, help="dtype to run; all by default")
     p.add_argument("--mode", action="append", choices=MODES, help="mode to run; all by default")
     p.add_argument("-k", dest="pattern", default="", metavar="PATTERN", help="part of an id, or '=' and a whole id")
+    p.add_argument("--quick", action="store_true", help="in full only one scenario of each function and clause")
     p.add_argument("--waivers", type=Path, metavar="FILE", help="waivers to use instead of those that come with the suite")
     p.add_argument("--list", action="store_true", help="list ids and stop")
     p.add_argument("--explain", metavar="ID", help="say what a scenario is about and stop")
@@ -68,7 +69,7 @@ def _judge(options: argparse.Namespace, items: Sequence[Scenario | Behaviour]) -
     unknown = [name for name in names if name not in known]
     if unknown:
         return _stop(ENVIRONMENT, f"not installed: {', '.join(unknown)}; installed are {', '.join(known)}")
-    whole = not (options.pattern or options.dtype or options.mode)
+    whole = not (options.pattern or options.dtype or options.mode or options.quick)
     results: list[Result] = []
     stale: dict[str, list[Waiver]] = {}
     for name in names:
@@ -88,7 +89,8 @@ def _run_backend(
     found: list[Result] = []
     with progress(name, len(items), not options.quiet and sys.stderr.isatty()) as advance:
         for item in items:
-            found += run(name, [item], dtypes=options.dtype or DTYPES, modes=options.mode or MODES, waivers=waivers)
+            dtypes, modes = options.dtype or DTYPES, options.mode or MODES
+            found += run(name, [item], dtypes=dtypes, modes=modes, waivers=waivers, quick=options.quick)
             advance(item.id)
     return found
 

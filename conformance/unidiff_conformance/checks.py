@@ -124,6 +124,10 @@ SINGLE_PRECISION = frozenset({"jvp", "vjp", "adjoint"})
 """What is run in single precision: the formulas are those of double precision, the dtypes may not be."""
 
 
+QUICK = frozenset({"jvp", "vjp", "adjoint", "jacrev"})
+"""What a quick run does with scenarios that represent no function: first derivatives in double precision."""
+
+
 def modes_of(scenario: Scenario, dtype: str) -> tuple[str, ...]:
     """Return the modes that a scenario is run in with this dtype; Jacobians are asked for where all arrays are real."""
     chosen = set(CHECKS)

@@ -5,17 +5,22 @@ from typing import Any
 
 import unidiff as ud
 from unidiff_conformance.behaviours import BEHAVIOURS, Behaviour
-from unidiff_conformance.checks import CHECKS, modes_of, run_check
+from unidiff_conformance.checks import CHECKS, QUICK, modes_of, run_check
 from unidiff_conformance.results import Result, Status
 from unidiff_conformance.scenario import Scenario
-from unidiff_conformance.scenarios import scenarios
+from unidiff_conformance.scenarios import representatives, scenarios
 from unidiff_conformance.trial import Mismatch, Trial
 from unidiff_conformance.waivers import Waiver
 
 DTYPES = ("float64", "float32", "complex128", "complex64")
 BEHAVIOUR = "behaviour"
 MODES = (*CHECKS, BEHAVIOUR)
-_COMPANIONS = {"float64": ("float64",), "float32": ("float32",), "complex128": ("float64", "complex128"), "complex64": ("float32", "complex64")}
+_COMPANIONS = {
+    "float64": ("float64",),
+    "float32": ("float32",),
+    "complex128": ("float64", "complex128"),
+    "complex64": ("float32", "complex64"),
+}
 
 
 def select(pattern: str = "") -> list[Scenario | Behaviour]:
@@ -46,6 +51,7 @@ def run(
     dtypes: Sequence[str] = DTYPES,
     modes: Collection[str] = MODES,
     waivers: Sequence[Waiver] = (),
+    quick: bool = False,
 ) -> Iterator[Result]:
     """Run scenarios and behaviours on one backend.
 
@@ -59,6 +65,8 @@ def run(
         What of it to run.
     waivers : sequence of Waiver
         Deviations that are known. A case that is waived has to fail, and as the waiver says.
+    quick : bool
+        Whether to run one scenario of each function and clause in full, and of the others first derivatives only.
 
     Yields
     ------
@@ -69,7 +77,7 @@ def run(
     for item in items:
         for dtype in item.dtypes:
             if dtype in reasons:
-                wanted = [mode for mode in _modes(item, dtype) if mode in modes]
+                wanted = [mode for mode in _modes(item, dtype, quick) if mode in modes]
                 if reasons[dtype]:
                     yield from (Result(backend, item.id, dtype, m, Status.NOT_RUN, message=reasons[dtype]) for m in wanted)
                 else:
@@ -81,8 +89,12 @@ def unmatched(waivers: Sequence[Waiver], results: Sequence[Result]) -> list[Waiv
     return [waiver for waiver in waivers if not any(waiver.matches(result.case) for result in results)]
 
 
-def _modes(item: Scenario | Behaviour, dtype: str) -> tuple[str, ...]:
-    return (BEHAVIOUR,) if isinstance(item, Behaviour) else modes_of(item, dtype)
+def _modes(item: Scenario | Behaviour, dtype: str, quick: bool) -> tuple[str, ...]:
+    if isinstance(item, Behaviour):
+        return (BEHAVIOUR,)
+    if not quick or item.id in representatives():
+        return modes_of(item, dtype)
+    return tuple(mode for mode in modes_of(item, dtype) if mode in QUICK) if dtype == item.dtypes[0] else ()
 
 
 def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Sequence[str]) -> Iterator[Result]:

@@ -51,7 +51,9 @@ def close(actual, desired, dtype):
     assert actual.dtype == dtype
     desired = np.asarray(desired)
     wide = np.complex128 if np.iscomplexobj(desired) else np.float64
-    np.testing.assert_allclose(np.asarray(actual).astype(wide), desired.astype(wide), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(
+        np.asarray(actual).astype(wide), desired.astype(wide), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]
+    )
 
 
 # --- the flat contract
@@ -84,7 +86,9 @@ def test_gradient_of_a_real_function_is_its_steepest_ascent(backend, dtype):
     close(gradient, 2 * np.asarray(z), dtype)
 
 
-@pytest.mark.parametrize("f", [lambda z: z**2, jnp.conj, jnp.abs, jnp.real, lambda z: jnp.fft.fft(z), lambda z: jnp.exp(z) * 2j])
+@pytest.mark.parametrize(
+    "f", [lambda z: z**2, jnp.conj, jnp.abs, jnp.real, lambda z: jnp.fft.fft(z), lambda z: jnp.exp(z) * 2j]
+)
 def test_pullback_is_the_adjoint_in_the_real_inner_product(backend, f):
     z, u = random(4, "complex128"), random(4, "complex128", 1)
     outs, pullback = backend.vjp(lambda z: (f(z),), (z,))

@@ -26,7 +26,7 @@ def xp():
 
 
 MENDED = (
-    "abs broadcast_arrays clip copysign hypot logaddexp maximum meshgrid minimum nextafter permute_dims pow sign sort std "
+    "abs broadcast_arrays clip copysign hypot logaddexp max maximum meshgrid min minimum nextafter permute_dims pow sign sort std "
     "unique_all unique_counts unique_inverse unique_values var"
 ).split()
 STANDARD = """
@@ -96,7 +96,7 @@ def test_values_of_binary_functions_are_those_of_jax(xp, name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "bfloat16", "float32", "complex64"])
-@pytest.mark.parametrize("name", ["abs", "sign", "std", "var", "sort", "unique_values"])
+@pytest.mark.parametrize("name", ["abs", "max", "min", "sign", "std", "var", "sort", "unique_values"])
 def test_values_of_unary_functions_are_those_of_jax(xp, name, dtype):
     if (name, dtype) == ("sign", "bool"):
         return  # JAX has no sign of a boolean array
@@ -117,7 +117,7 @@ def test_values_of_clip_are_those_of_jax(xp, bounds, dtype):
     np.testing.assert_array_equal(xp.clip(x, **dict(zip(("min", "max"), bounds, strict=False))), wanted)
 
 
-@pytest.mark.parametrize(("dtype", "keepdims"), [("int32", False), ("float32", True), ("float64", False), ("complex128", True)])
+@pytest.mark.parametrize(("dtype", "keepdims"), [("float32", True), ("float64", False), ("complex128", True)])
 @pytest.mark.parametrize("ord", [0, 1, 2, 3, 2.5, inf, -inf])
 def test_values_of_vector_norms_are_those_of_jax(xp, ord, keepdims, dtype):
     x = jnp.asarray(np.random.default_rng(0).uniform(-4, 4, (2, 3, 4)), dtype=dtype)
@@ -178,7 +178,7 @@ KINKS = {
     "pow-1": (lambda xp, x: xp.pow(x, 1.0), [[0.0, 2.0]], [[1, 1]]),
     "pow-int": (lambda xp, x: xp.pow(x, 2), [[0.0, -2.0]], [[0, -4]]),
     "pow-negative-base": (lambda xp, x: xp.pow(x, xp.asarray(3.0)), [[-2.0]], [[12]]),
-    "pow-base": (lambda xp, x: xp.pow(x, xp.asarray([0.0, 1, 2, 0.5, -1])), [[0.0] * 5], [[0, 1, 0, inf, -inf]]),
+    "pow-base": (lambda xp, x: xp.pow(x, xp.asarray([0.0, 1, 2, 0.5])), [[0.0] * 4], [[0, 1, 0, inf]]),
     "pow-exponent": (lambda xp, y: xp.pow(0.0, y), [[2.0, 0.5, 0, -1]], [[0, 0, nan, -inf]]),
     "logaddexp": (
         lambda xp, x, y: xp.logaddexp(x, y),
@@ -194,6 +194,7 @@ KINKS = {
     "std-undefined": (lambda xp, x: xp.std(x, correction=1), [[1.0]], [[nan]]),
     "var-undefined": (lambda xp, x: xp.var(x, correction=1, axis=0), [[1.0]], [[nan]]),
     "max-tie": (lambda xp, x: xp.max(x), [[1.0, 1, 0]], [[0.5, 0.5, 0]]),
+    "min-tie": (lambda xp, x: xp.min(x, axis=-1), [[[1.0, 1], [3, 2]]], [[[0.5, 0.5], [0, 1]]]),
     "max-nan": (lambda xp, x: xp.max(x), [[1.0, nan]], [[nan, nan]]),
     "prod-zero": (lambda xp, x: xp.prod(x), [[0.0, 2, 3]], [[6, 0, 0]]),
     "sort-descending": (lambda xp, x: xp.sort(x, descending=True) * xp.asarray(W), [[1.0, 1, 0]], [[1, 2, 3]]),
@@ -306,6 +307,8 @@ SMOOTH = {
     "pow-base": lambda xp, x: xp.pow(1.7, x),
     "pow-complex": lambda xp, x: xp.real(xp.pow(x + 1j, x * 1j)),
     "logaddexp": lambda xp, x: xp.logaddexp(x, x[::-1] ** 2),
+    "max": lambda xp, x: xp.max(xp.reshape(x, (2, 2)), axis=0, keepdims=True) ** 2,
+    "min": lambda xp, x: xp.min(x * x),
     "maximum": lambda xp, x: xp.maximum(x, x[::-1]) ** 2,
     "clip": lambda xp, x: xp.clip(x**2, 0.5, x[::-1] + 1) ** 2,
     "std": lambda xp, x: xp.std(x, correction=1),
@@ -328,22 +331,34 @@ SMOOTH = {
 }
 
 
+MODES = {"rev": ud.grad, "fwd": lambda f: lambda s: ud.jvp(f, (s,), (jnp.ones_like(s),))[1]}
+
+
 @pytest.mark.parametrize("case", SMOOTH)
 def test_derivatives_of_mended_functions_at_smooth_points(xp, case):
-    """First and second derivatives in every combination of modes against finite differences of the value."""
+    """First and second derivatives in every combination of modes against finite differences."""
+    x, direction = jnp.asarray([0.6, 1.1, 1.7, 0.9]), jnp.asarray([0.3, -0.8, 0.5, 1.0])
 
     def f(x):
-        y = SMOOTH[case](xp, x)
-        return xp.sum(xp.sin(xp.asarray(y)))
+        return xp.sum(xp.sin(SMOOTH[case](xp, x)))
 
-    x = jnp.asarray([0.6, 1.1, 1.7, 0.9])
-    gradient = np.asarray(ud.grad(f)(x))
+    def along(s):
+        return f(x + s * direction)
+
+    def derivatives(s):
+        first = {mode: MODES[mode](along) for mode in MODES}
+        second = [MODES[outer](first[inner]) for outer in MODES for inner in MODES]
+        return ud.grad(f)(x + s * direction), [d(s) for d in first.values()], [d(s) for d in second]
+
+    compiled = plain if case.startswith("unique") else jax.jit  # the size of the result depends on the values
+    f = compiled(f)
+    derivatives = compiled(derivatives)
+    zero = jnp.asarray(0.0)
+    gradient, first, second = derivatives(zero)
     np.testing.assert_allclose(gradient, differences(f, x), rtol=1e-6, atol=1e-8)
-    wanted = differences(lambda x: np.asarray(ud.grad(f)(x)), x)
-    for outer in (ud.jacfwd, ud.jacrev):
-        for inner in (ud.jacfwd, ud.jacrev):
-            np.testing.assert_allclose(outer(inner(f))(x), wanted, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(ud.jacfwd(f)(x), gradient, rtol=1e-12)
+    np.testing.assert_allclose(first, np.dot(gradient, direction), rtol=1e-12)
+    wanted = differences(lambda s: derivatives(s[0])[1][0], zero[None])
+    np.testing.assert_allclose(second, np.broadcast_to(wanted, (4,)), rtol=1e-6, atol=1e-7)
 
 
 def differences(f, x, h=1e-4):

@@ -1,5 +1,6 @@
 """An environment with distributions made up by a test."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def add_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         for path, source in modules.items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(source)
+            monkeypatch.delitem(sys.modules, path.removesuffix(".py"), raising=False)  # as another test may have left it
         monkeypatch.syspath_prepend(str(site))
         registry.refresh()
         return site

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from unidiff._typing import Device, Namespace
+from unidiff.engine.indexing import plain_key
 from unidiff.engine.tracing import TracedArray
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
 
@@ -68,12 +69,12 @@ class TracedArrayMethods(TracedArray):
 
     def __getitem__(self, key: Any, /) -> Any:
         if type(key) is not int:
-            key = _plain_key(key)
+            key = plain_key(key)
         return self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
         self._refuse_if_shared()
-        self._become(self._domain.plain._setitem(self, value, _plain_key(key)))
+        self._become(self._domain.plain._setitem(self, value, plain_key(key)))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -150,15 +151,6 @@ class TracedArrayMethods(TracedArray):
             value = value._value
         library = self._domain.library
         return library.mutable and not isinstance(value, library.scalar_types)
-
-
-def _plain_key(key: Any) -> Any:
-    """Return an index with the constants in it unwrapped."""
-    if isinstance(key, TracedArrayMethods):
-        return key._constant("indexing with a traced array x[i]")
-    if isinstance(key, tuple):
-        return tuple(map(_plain_key, key))
-    return key
 
 
 def array_class(domain: Domain) -> type[TracedArrayMethods]:

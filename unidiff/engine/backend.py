@@ -138,9 +138,7 @@ class EngineBackend:
                 trace.close()
         values, nodes = self._split(trace, outs)
         xp = self.domain.plain
-        return tuple(
-            xp.broadcast_to(y, (size, *y.shape)) if node is None else y for y, node in zip(values, nodes, strict=True)
-        )
+        return tuple(xp.broadcast_to(y, (size, *y.shape)) if node is None else y for y, node in zip(values, nodes, strict=True))
 
     def jacfwd(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, jac)`` or ``(outs, jac, aux)`` from one pass that carries a batch of tangents."""
@@ -149,7 +147,8 @@ class EngineBackend:
 
         def push(*tangents: Array) -> Arrays:
             found[:] = self.jvp(f, primals, tangents, has_aux=has_aux)
-            return found[1]  # type: ignore[no-any-return]  # the tangents of a jvp
+            pushed: Arrays = found[1]
+            return pushed
 
         columns = self.vmap(push, self._unit_tangents(primals, sizes), [True] * len(primals), sum(sizes))
         outs, xp = found[0], self.domain.plain
@@ -170,7 +169,8 @@ class EngineBackend:
         for position, y in enumerate(outs):
 
             def pull(unit: Array, position: int = position) -> Arrays:
-                return pullback([unit if i == position else None for i in range(len(outs))])
+                pulled: Arrays = pullback([unit if i == position else None for i in range(len(outs))])
+                return pulled
 
             rows = self.vmap(pull, self._unit_tangents((y,), [math.prod(y.shape)]), [True], math.prod(y.shape))
             shaped = [xp.reshape(row, (*y.shape, *x.shape)) for row, x in zip(rows, primals, strict=True)]

@@ -8,6 +8,7 @@ stacked, which is always right.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from unidiff._typing import Array, Namespace
@@ -47,7 +48,7 @@ class BatchTrace(Trace):
         """Return the shape of one slice."""
         return x._value.shape[1:]  # type: ignore[no-any-return]  # arrays are foreign types
 
-    def concrete(self, x: TracedArray, purpose: str) -> Any:
+    def concrete(self, _x: TracedArray, purpose: str) -> Any:
         """Refuse: there is one value for each slice."""
         raise TracedConversionError(
             f"{purpose} of an array inside vmap has one value per slice, so Python cannot branch on it. Use"
@@ -82,11 +83,15 @@ class BatchTrace(Trace):
 
         xp = self.xp
         # An empty batch has no slice to learn the shape of the result from, so one of ones stands in and is cut off again.
-        slices = [evaluate(lambda v, i=i: v[i, ...]) for i in range(self.size)] or [evaluate(lambda v: _ones_slice(xp, v))]
+        slices = [evaluate(partial(_slice, i)) for i in range(self.size)] or [evaluate(partial(_ones_slice, xp))]
         if isinstance(slices[0], (tuple, list)):
             parts = [xp.stack(list(column))[: self.size, ...] for column in zip(*slices, strict=True)]
             return type(slices[0])(*parts) if hasattr(slices[0], "_fields") else tuple(parts)
         return xp.stack(slices)[: self.size, ...]
+
+
+def _slice(i: int, value: Any) -> Any:
+    return value[i, ...]
 
 
 def _ones_slice(xp: Namespace, value: Any) -> Any:

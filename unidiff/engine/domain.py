@@ -80,7 +80,7 @@ class Domain:
 
     def beside_traced(self, x: Any) -> Any:
         """Return ``x`` in the form that operators between it and traced arrays need."""
-        return x if self.library.defers else wrap_constant(self, x)
+        return wrap_constant(self, x) if not self.library.defers and isinstance(x, self.array_types) else x
 
     def accepts(self, x: Any) -> bool:
         """Whether ``x`` is a Python number or a plain array of the library."""

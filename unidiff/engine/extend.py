@@ -30,6 +30,7 @@ from typing import Any
 from unidiff._typing import Array, Namespace
 from unidiff.engine.batching import BATCHERS, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
+from unidiff.engine.indexing import plain_key
 from unidiff.engine.reverse import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import (
@@ -51,8 +52,8 @@ __all__ = [
     "Namespace",
     "NotDifferentiableError",
     "ShapeError",
-    "UnsupportedOperationError",
     "Unbatchable",
+    "UnsupportedOperationError",
     "align",
     "batch_elementwise",
     "composite",
@@ -64,6 +65,7 @@ __all__ = [
     "nondifferentiable",
     "normalize_axes",
     "part_cotangent",
+    "plain_key",
     "rule",
     "sum_to_shape",
     "zero",
@@ -120,9 +122,7 @@ def composite(name: str, implementation: Callable[..., Any], *, arguments: Calla
     add(Rule(name=name, kind="composite", implementation=implementation, arguments=arguments))
 
 
-def zero(
-    *names: str, implementation: Callable[..., Any] | None = None, arguments: Callable[..., Any] | None = None
-) -> None:
+def zero(*names: str, implementation: Callable[..., Any] | None = None, arguments: Callable[..., Any] | None = None) -> None:
     """Declare piecewise constant functions, whose derivative is exactly zero."""
     for name in names:
         add(Rule(name=name, kind="zero", implementation=implementation, arguments=arguments))

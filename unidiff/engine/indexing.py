@@ -10,8 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from unidiff._typing import Array, Device
-from unidiff.engine.tracing import Library
+from unidiff.engine.tracing import Library, TracedArray
 from unidiff.errors import DeviceError
+
+
+def plain_key(key: Any) -> Any:
+    """Return an index with the constants in it unwrapped."""
+    if isinstance(key, TracedArray):
+        return key._constant("indexing with a traced array x[i]")
+    if isinstance(key, tuple):
+        return tuple(map(plain_key, key))
+    return key
 
 
 def repeats(library: Library, key: Any) -> bool:
@@ -40,12 +49,25 @@ def add_at(library: Library, buffer: Array, key: Any, values: Array) -> None:
         values = library.xp.reshape(values, buffer[key].shape)
     elif key is None:
         key, values = ..., library.xp.reshape(values, buffer.shape)
+    if library.scatter_add is None:
+        key = _numbers(library, key)
     if not repeats(library, key):
         buffer[key] += values
     elif library.scatter_add is not None:
         library.scatter_add(buffer, key, values)
     else:
         _add_each(library, buffer, key, values)
+
+
+def _numbers(library: Library, key: Any) -> Any:
+    """Return an index with 0-d integer arrays as Python numbers, since the standard assigns to no others."""
+    if isinstance(key, tuple):
+        return tuple(_numbers(library, part) for part in key)
+    return int(key) if isinstance(key, library.array_types) and key.ndim == 0 and not _is_bool(library, key) else key
+
+
+def _is_bool(library: Library, x: Array) -> bool:
+    return bool(library.xp.isdtype(x.dtype, "bool"))
 
 
 def _add_each(library: Library, buffer: Array, key: Any, values: Array) -> None:
@@ -100,4 +122,9 @@ def to_device(library: Library, x: Array, device: Device) -> Array:
     return x
 
 
-INDEXING: dict[str, Callable[..., Any]] = {"_getitem": getitem, "_setitem": setitem, "_scatter": scatter, "_to_device": to_device}
+INDEXING: dict[str, Callable[..., Any]] = {
+    "_getitem": getitem,
+    "_setitem": setitem,
+    "_scatter": scatter,
+    "_to_device": to_device,
+}

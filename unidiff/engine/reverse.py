@@ -180,7 +180,8 @@ class ReverseTrace(Trace):
 
     def _abstract(self, value: Any) -> Any:
         if isinstance(value, (TracedArray, *self.domain.array_types)):
-            return Aval(value.shape, value.dtype, self.domain.device(value))
+            array: Any = value
+            return Aval(array.shape, array.dtype, self.domain.device(array))
         if isinstance(value, (tuple, list)) and value and isinstance(value[0], (TracedArray, *self.domain.array_types)):
             return tuple(map(self._abstract, value))
         return value

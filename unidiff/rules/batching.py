@@ -1,7 +1,7 @@
 """Batching rules: how an operation is evaluated once for all slices of a batch.
 
-``flags`` tells which of the values have the batch as their first axis. What a rule does not cover it refuses with `Unbatchable`,
-and the engine evaluates slice by slice.
+``flags`` tells which of the values have the batch as their first axis. What a rule does not cover it refuses with
+`Unbatchable`, and the engine evaluates slice by slice.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ Flags = tuple[bool, ...]
 
 # --- functions that broadcast
 
-BATCHERS |= dict.fromkeys(
-    (
-        "abs", "astype", "ceil", "conj", "copysign", "floor", "floor_divide", "imag", "isfinite", "isinf", "isnan", "real", "round",
-        "sign", "signbit", "trunc", "where", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
-        "logical_not", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_invert",
-        "bitwise_left_shift", "bitwise_right_shift",
-    ),
-    batch_elementwise,
-)  # fmt: skip
+_BROADCASTING = (
+    "abs astype ceil conj copysign floor floor_divide imag isfinite isinf isnan real round sign signbit trunc where equal not_equal"
+    " less less_equal greater greater_equal logical_and logical_not logical_or logical_xor bitwise_and bitwise_or bitwise_xor"
+    " bitwise_invert bitwise_left_shift bitwise_right_shift"
+)
+BATCHERS |= dict.fromkeys(_BROADCASTING.split(), batch_elementwise)
 
 
 def _clip(xp: Namespace, call: Any, flags: Flags, x: Array, lower: Any, upper: Any) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, part_cotangent, rule
+from unidiff.engine.extend import Array, Namespace, part_cotangent, plain_key, rule
 
 rule(
     "_getitem",
@@ -55,7 +55,7 @@ rule(
 
 def _take_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Array, *, axis: int | None = None) -> Any:
     axis = 0 if axis is None else axis % x.ndim
-    return part_cotangent(x.shape, (*(slice(None),) * axis, indices, Ellipsis), g)
+    return part_cotangent(x.shape, plain_key((*(slice(None),) * axis, indices, Ellipsis)), g)
 
 
 rule(
@@ -73,7 +73,7 @@ def _take_along_axis_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Ar
     for a, n in enumerate(x.shape):
         places = xp.arange(n, dtype=indices.dtype, device=x.device)
         key.append(indices if a == axis else xp.reshape(places, tuple(n if b == a else 1 for b in range(x.ndim))))
-    return part_cotangent(x.shape, tuple(key), g)
+    return part_cotangent(x.shape, plain_key(tuple(key)), g)
 
 
 rule(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, composite, normalize_axes, part_cotangent, rule, sum_to_shape, zero
+from unidiff.engine.extend import Array, Namespace, composite, normalize_axes, part_cotangent, plain_key, rule, sum_to_shape, zero
 from unidiff.rules.slicing import along
 
 # --- other shape, same elements
@@ -104,7 +104,7 @@ def _repeat_pull(xp: Namespace, g: Array, ans: Any, x: Any, repeats: int | Array
         return xp.reshape(xp._scatter(g, (x.size,), index), x.shape)
     axis %= x.ndim
     index = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
-    return part_cotangent(x.shape, (*(slice(None),) * axis, index, Ellipsis), g)
+    return part_cotangent(x.shape, plain_key((*(slice(None),) * axis, index, Ellipsis)), g)
 
 
 rule(

@@ -15,7 +15,7 @@ MENDED: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
         elementwise: "abs clip copysign hypot logaddexp maximum minimum nextafter pow sign",
-        statistical: "std var",
+        statistical: "max min std var",
         ordering: "sort unique_all unique_counts unique_inverse unique_values",
         shaping: "broadcast_arrays meshgrid permute_dims",
     }.items()

@@ -65,3 +65,12 @@ def covered() -> frozenset[str]:
     """Return the functions of the standard that have a scenario, with the extension before the dot."""
     extensions = ("linalg", "fft")
     return frozenset(f"{s.category}.{s.name}" if s.category in extensions else s.name for s in scenarios().values())
+
+
+@cache
+def representatives() -> frozenset[str]:
+    """Return the ids of the first scenario of every function and clause; a quick run treats only these in full."""
+    first: dict[tuple[str, str, str], str] = {}
+    for item in scenarios().values():
+        first.setdefault((item.category, item.name, item.clause.name), item.id)
+    return frozenset(first.values())

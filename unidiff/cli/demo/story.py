@@ -158,8 +158,8 @@ def digits_section(outcome: Outcome, data: problems.DigitsData, *, with_pictures
         caption = "Held-out images and the class each was given; those in red were given a wrong one."
         pictures.append(Picture(plots.digit_images(data, reference), caption))
     text = (
-        f"A softmax regression on {len(data.train_images)} images of 8 by 8 pixels, with momentum on all of them at every step, "
-        f"from the same start on each backend; {len(data.test_images)} images are held out."
+        f"A softmax regression on {len(data.train_images)} images of 8 by 8 pixels, with momentum on all of them at every "
+        f"step, from the same start on every backend; {len(data.test_images)} are held out."
     )
     return Section(
         "Handwritten digits",

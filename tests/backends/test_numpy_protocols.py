@@ -1,0 +1,87 @@
+"""Code written with ``numpy`` itself differentiates, or raises with a remedy."""
+
+import numpy as np
+import pytest
+
+import unidiff as ud
+from unidiff import errors
+
+A = np.arange(12.0).reshape(4, 3) / 5 + 0.1
+X = np.asarray([1.2, 2.3, 3.1])
+
+FUNCTIONS = {
+    "ufunc": lambda x: np.sum(np.sin(x) * np.exp(-x)),
+    "renamed ufunc": lambda x: np.arctan2(x, A).sum() + np.power(x, 3).sum() + np.absolute(-x).sum(),
+    "derived ufunc": lambda x: np.exp2(x).sum() + np.cbrt(x).sum() + np.deg2rad(x).sum() + np.logaddexp2(x, 1.0).sum(),
+    "ndarray @ x": lambda x: (A @ x).sum(),
+    "x @ ndarray": lambda x: (x @ A.T).prod(),
+    "ndarray + x": lambda x: ((np.ones(3) + x) * np.float64(2.0)).prod(),
+    "reduce": lambda x: np.add.reduce(x) * np.multiply.reduce(x) + np.maximum.reduce(x),
+    "concatenate": lambda x: np.sum(np.concatenate([x, A[0]]) ** 2),
+    "stack": lambda x: np.stack([x, x * x], 1).T.prod() + np.stack([x, A[0]]).sum(),
+    "hstack and vstack": lambda x: np.hstack([x, x * 2]).prod() + np.vstack([x, x]).sum() + np.column_stack([x, x]).prod(),
+    "split": lambda x: np.split(x, [1])[1].prod() + np.split(x, 3)[0].sum(),
+    "moments": lambda x: x.std(ddof=1) + np.var(x) * x.mean() + np.std(x, axis=0),
+    "dot": lambda x: np.dot(A, x).mean() + np.dot(x, x) + np.inner(x, A[0]) + np.vdot(x, x),
+    "outer": lambda x: np.outer(x, x * x).sum() + np.trace(np.outer(x, x)),
+    "where": lambda x: np.where(x > 1.5, x**2, x).sum() + np.clip(x, 1.5, 2.5).prod(),
+    "order": lambda x: (np.sort(x)[::-1] * A[0]).sum() + x.max() - np.min(x) + np.flip(x)[0],
+    "shape": lambda x: x.reshape(3, 1).T.reshape((3,)).prod() * np.ravel(x)[1] + np.squeeze(x[None])[0] + x.flatten()[2],
+    "swap": lambda x: (np.swapaxes(np.outer(x, A[1]), 0, 1)[0, 2] + np.transpose(np.outer(x, A[1]))[1, 1]) * x.copy()[0],
+    "cumulative": lambda x: np.cumsum(x)[1] * np.cumprod(x)[2] + np.diff(x).prod(),
+    "diag": lambda x: np.diag(x)[1, 1] + np.diag(np.outer(x, x)).prod() + np.diag(x, 1)[0, 1],
+    "indexing": lambda x: np.take(x, [0, 0, 2]).prod() + x[np.asarray([1, 1])].sum() + x[x > 2].sum(),
+    "tile": lambda x: np.tile(x, 2).prod() + np.repeat(x, 2).prod() + np.roll(x, 1)[0],
+    "norm": lambda x: np.linalg.norm(x) + np.linalg.norm(np.outer(x, A[0] + x), "fro") + np.linalg.norm(x, 1),
+    "linalg": lambda x: np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x)) + np.linalg.solve(A[:3] + np.eye(3), x)[0],
+    "fft": lambda x: np.abs(np.fft.fft(x)).sum() + np.abs(np.fft.rfft(x)[1]) ** 2,
+    "einsum": lambda x: np.einsum("ij,j,j->", A, x, x),
+    "values": lambda x: x.sum() if np.allclose(x, x) and np.shape(x) == (3,) and np.argmax(x) == 2 else 0 * x.sum(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpy_functions_differentiate(name):
+    f, step = FUNCTIONS[name], 1e-5
+    unit = np.eye(3)
+    want = [(8 * (f(X + step * u) - f(X - step * u)) - f(X + 2 * step * u) + f(X - 2 * step * u)) / 12 / step for u in unit]
+    np.testing.assert_allclose(ud.grad(f)(X), want, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose([ud.jvp(f, (X,), (u,))[1] for u in unit], want, rtol=1e-8, atol=1e-8)
+
+
+def _out_buffer(x):
+    buffer = np.zeros(3)
+    np.add(x, 1, out=buffer)
+    return buffer.sum()
+
+
+def _plain_in_place(x):
+    buffer = np.zeros(3)
+    buffer += x
+    return np.sum(buffer)
+
+
+def _plain_assignment(x):
+    buffer = np.zeros(3)
+    buffer[0] = x[0]
+    return np.sum(buffer)
+
+
+SEVERING = {
+    "out": (_out_buffer, errors.InPlaceError),
+    "in place": (_plain_in_place, errors.InPlaceError),
+    "assignment": (_plain_assignment, ValueError),  # NumPy puts its own error around ours
+    "no rule": (lambda x: np.percentile(x, 50), errors.MissingRuleError),
+    "no rule for the method": (lambda x: np.add.accumulate(x).sum(), errors.MissingRuleError),
+    "option": (lambda x: np.sum(x, where=np.asarray([True, False, True])), errors.MissingRuleError),
+    "asarray": (lambda x: np.asarray(x).sum(), errors.TracedConversionError),
+    "array of scalars": (lambda x: np.array([x[0], x[1]]).sum(), errors.TracedConversionError),
+    "item": (lambda x: x[0].item() * x[1], errors.TracedConversionError),
+}
+
+
+@pytest.mark.parametrize("name", SEVERING)
+def test_what_would_cut_the_derivative_raises(name):
+    f, error = SEVERING[name]
+    with pytest.raises(error):
+        ud.grad(f)(X)

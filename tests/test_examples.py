@@ -1,0 +1,43 @@
+"""Every example runs and gives what it promises; every example is tested here."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def rosenbrock(x: np.ndarray) -> None:
+    np.testing.assert_allclose(x, np.ones(10), rtol=0, atol=1e-10)
+
+
+def same_code_many_backends(distances: dict[str, float]) -> None:
+    assert distances["numpy"] == 0.0
+    assert max(distances.values()) < 1e-4
+
+
+def logistic_regression(result: tuple[list[float], float]) -> None:
+    losses, accuracy = result
+    assert losses[0] == pytest.approx(np.log(2), rel=1e-12)
+    assert np.all(np.diff(losses) < 0)
+    assert accuracy > 0.95
+
+
+def nested_derivatives(result: tuple[list[float], float]) -> None:
+    coefficients, drift = result
+    np.testing.assert_allclose(coefficients, [1, 1, 1 / 2, 0, -1 / 8, -1 / 15], rtol=0, atol=1e-15)
+    assert drift < 1e-3
+
+
+CHECKS = {f.__name__: f for f in (rosenbrock, same_code_many_backends, logistic_regression, nested_derivatives)}
+
+
+def test_every_example_is_checked() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_example(name: str) -> None:
+    CHECKS[name](runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]())

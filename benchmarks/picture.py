@@ -43,8 +43,7 @@ def _draw_chain(axes: Any, chain: Sequence[ChainPoint]) -> None:
     axes.grid(alpha=0.25)
     axes.set_xlabel("operations in the chain")
     axes.set_ylabel("microseconds per operation")
-    if chain:
-        axes.legend(fontsize=8)
+    axes.legend(fontsize=8)
 
 
 def draw(path: Path, results: Sequence[Result], chain: Sequence[ChainPoint]) -> bool:
@@ -54,9 +53,12 @@ def draw(path: Path, results: Sequence[Result], chain: Sequence[ChainPoint]) -> 
     except ImportError:
         return False
     figure = Figure(figsize=(12, 1.5 + 0.32 * max(len(results), 10)), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    if chain:
+        left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+        _draw_chain(right, chain)
+    else:
+        left = figure.subplots()
     _draw_ratios(left, results)
-    _draw_chain(right, chain)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
     return True

@@ -61,7 +61,13 @@ def test_aux_carries_anything(array, check):
 
     def f(x, y):
         xp = ud.array_namespace(x)
-        return xp.sum(x * y), {"twice": 2.0 * x, "count": xp.sum(xp.astype(x > 0, xp.int64)), "marker": marker, "n": 7, "s": "t"}
+        return xp.sum(x * y), {
+            "twice": 2.0 * x,
+            "count": xp.sum(xp.astype(x > 0, xp.int64)),
+            "marker": marker,
+            "n": 7,
+            "s": "t",
+        }
 
     gradient, aux = ud.grad(f, has_aux=True)(array(X), array(Y))
     (value, aux2), gradient2 = ud.value_and_grad(f, has_aux=True)(array(X), array(Y))
@@ -222,9 +228,11 @@ NEST = {
     "rev rev": lambda g: ud.grad(lambda x: ud.array_namespace(x).sum(ud.grad(g)(x))),
     "fwd rev": lambda g: lambda x: ud.jvp(ud.grad(g), (x,), (ud.array_namespace(x).ones_like(x),))[1],
     "rev fwd": lambda g: ud.grad(lambda x: ud.jvp(g, (x,), (ud.array_namespace(x).ones_like(x),))[1]),
-    "fwd fwd": lambda g: lambda x: ud.jvp(
-        lambda x: ud.jvp(g, (x,), (ud.array_namespace(x).ones_like(x),))[1], (x,), (ud.array_namespace(x).ones_like(x),)
-    )[1],
+    "fwd fwd": lambda g: (
+        lambda x: ud.jvp(
+            lambda x: ud.jvp(g, (x,), (ud.array_namespace(x).ones_like(x),))[1], (x,), (ud.array_namespace(x).ones_like(x),)
+        )[1]
+    ),
 }
 
 

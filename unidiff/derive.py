@@ -46,6 +46,9 @@ class CompleteBackend:
     jacfwd, jacrev : callable
         ``jacfwd(f, primals, *, has_aux=False) -> (outs, jac[, aux])`` with ``jac[i][j]`` of the shape of output i followed by
         that of primal j; primals and outputs are real.
+    vmap : callable
+        ``vmap(f, args, batched, size) -> outs``: `f` of each slice along the first axis of those arguments whose flag in
+        `batched` is true, stacked along a first axis of that size.
     stop_gradient : callable
         ``stop_gradient(x) -> array``: the same values, a constant to every differentiation.
     native : frozenset of str
@@ -292,47 +295,62 @@ def _linearize(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux:
 
 
 def _jacfwd(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
-    """One forward pass for each input; where only reverse mode is native, its Jacobian, which is the same."""
+    """One forward pass for each input, batched where the backend can; where only reverse mode is native, its Jacobian."""
     if "jvp" not in b.native:
         return _jacrev(b, f, primals, has_aux=has_aux)
     outs, push, *aux = b.linearize(f, primals, has_aux=has_aux)
     columns = []
     for j, x in enumerate(primals):
-        pushed = [push(tuple(u if i == j else b.zeros_like(p) for i, p in enumerate(primals))) for u in basis(b, x)]
-        step = 2 if b.is_complex(x) else 1
-        stacked = [
-            [_join(b, [column[i] for column in pushed[k::step]], out, out, x, -1) for k in range(step)]
-            for i, out in enumerate(outs)
-        ]
-        columns.append([tuple(blocks) if step == 2 else blocks[0] for blocks in stacked])
-    return outs, tuple(tuple(column[i] for column in columns) for i in range(len(outs))), *aux
+        column = []
+        for out, pushed in zip(outs, _on_basis(b, push, primals, outs, j), strict=True):
+            units = b.namespace(pushed).moveaxis(pushed, 0, -1)
+            split = (units[..., 0::2], units[..., 1::2]) if b.is_complex(x) else (units,)
+            blocks = tuple(_block(b, part, out, x) for part in split)
+            column.append(blocks if b.is_complex(x) else blocks[0])
+        columns.append(column)
+    return outs, tuple(zip(*columns, strict=True)), *aux
 
 
 def _jacrev(b: CompleteBackend, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
-    """One backward pass for each output; where only forward mode is native, its Jacobian, which is the same."""
+    """One backward pass for each output, batched where the backend can; where only forward mode is native, its Jacobian."""
     if "vjp" not in b.native:
         return _jacfwd(b, f, primals, has_aux=has_aux)
     outs, pullback, *aux = b.vjp(f, primals, has_aux=has_aux)
     jac = []
     for i, out in enumerate(outs):
-        rows = [pullback(tuple(u if k == i else b.zeros_like(o) for k, o in enumerate(outs))) for u in basis(b, out)]
-        blocks = [_join(b, [row[j] for row in rows], x, out, x, 0) for j, x in enumerate(primals)]
-        jac.append(tuple(_parts(b, block) if b.is_complex(x) else block for block, x in zip(blocks, primals, strict=True)))
+        rows = [_block(b, pulled, out, x) for pulled, x in zip(_on_basis(b, pullback, outs, primals, i), primals, strict=True)]
+        jac.append(tuple(_parts(b, row) if b.is_complex(row) else row for row in rows))
     return outs, tuple(jac), *aux
+
+
+def _on_basis(b: CompleteBackend, linear: Callable[[Arrays], Arrays], inputs: Arrays, outs: Arrays, k: int) -> Arrays:
+    """Apply a linear function to each unit array in place of its k-th input and zero elsewhere; stack along the first axis."""
+    zeros = [b.zeros_like(x) for x in inputs]
+    xp, device = b.namespace(), b.device(inputs[k])
+    n = size(inputs[k])
+    if n == 0:
+        return tuple(xp.zeros((0, *out.shape), dtype=out.dtype, device=b.device(out)) for out in outs)
+
+    def at(unit: Array) -> Arrays:
+        return tuple(linear((*zeros[:k], unit, *zeros[k + 1 :])))
+
+    if "vmap" not in b.native:
+        results = [at(unit) for unit in basis(b, inputs[k])]
+        return tuple(b.namespace(*row).stack(row) for row in zip(*results, strict=True))
+    units = xp.eye(n, dtype=inputs[k].dtype, device=device)
+    if b.is_complex(inputs[k]):
+        units, n = xp.stack([units, 1j * units], axis=1), 2 * n
+    mapped: Arrays = b.vmap(at, (xp.reshape(units, (n, *inputs[k].shape)),), (True,), n)
+    return mapped
+
+
+def _block(b: CompleteBackend, stacked: Array, out: Array, x: Array) -> Array:
+    return b.namespace(stacked).reshape(stacked, tuple(out.shape) + tuple(x.shape))
 
 
 def _parts(b: CompleteBackend, x: Array) -> tuple[Array, Array]:
     xp = b.namespace(x)
     return xp.real(x), xp.imag(x)
-
-
-def _join(b: CompleteBackend, slices: list[Array], like: Array, out: Array, x: Array, axis: int) -> Array:
-    """Stack columns or rows of a Jacobian to the block of an output and a primal."""
-    shape = tuple(out.shape) + tuple(x.shape)
-    if not slices:
-        return b.namespace().zeros(shape, dtype=like.dtype, device=b.device(like))
-    xp = b.namespace(*slices)
-    return xp.reshape(xp.stack(slices, axis=axis), shape)
 
 
 def _missing(operation: str, alternative: str) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,28 @@ def own(x: Any, shared: bool) -> Any:
     return np.array(x) if shared or not (flags.owndata and flags.writeable) else x
 
 
+def freeze(x: Any, lasting: bool) -> tuple[Any, Callable[[], None] | None]:
+    """Copy a small array, or any array for a lasting recording; make a large one read-only for as long as it is recorded.
+
+    A large array that is a view can still be changed through its base.
+    """
+    if isinstance(x, np.generic):
+        return x, None
+    if lasting or x.nbytes <= _COPIED_BYTES:
+        return x.copy(), None
+    if not x.flags.writeable:
+        return x, None
+    x.flags.writeable = False
+    return x, partial(_thaw, x)
+
+
+_COPIED_BYTES = 1 << 16
+
+
+def _thaw(x: Any) -> None:
+    x.flags.writeable = True
+
+
 def scatter_add(buffer: Any, key: Any, values: Any) -> None:
     """Add into a part of the buffer in place; repeated indices accumulate."""
     np.add.at(buffer, key, values)
@@ -44,6 +67,7 @@ class NumpyBackend(EngineBackend):
             mixin=NumpyProtocols,
             natives=NATIVES,
             defers=True,
+            freeze=freeze,
             quiet=partial(np.errstate, all="ignore"),
             scatter_add=scatter_add,
         )

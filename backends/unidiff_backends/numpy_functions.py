@@ -243,6 +243,7 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.repeat: lambda a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
         np.take: _take(xp),
         np.nan_to_num: lambda x, nan=0.0: xp.where(xp.isnan(x), xp.full_like(x, nan), x),
+        np.tile: lambda A, reps: xp.tile(A, (reps,) if isinstance(reps, int) else tuple(reps)),
         np.average: lambda a, axis=None: xp.mean(a, axis=axis),
         np.copy: xp.positive,
         np.atleast_1d: lambda a: xp.reshape(a, (1,)) if a.ndim == 0 else a,

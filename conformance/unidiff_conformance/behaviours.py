@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unidiff_conformance.scenario import Clause
-from unidiff_conformance.trial import Mismatch
+from unidiff_conformance.trial import MismatchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Behaviour:
     clause : Clause
         The clause of the derivative standard.
     check : callable
-        ``check(backend, dtype)``; raises `Mismatch`.
+        ``check(backend, dtype)``; raises `MismatchError`.
     """
 
     id: str
@@ -40,13 +40,13 @@ class Behaviour:
         return ("float64", "float32")
 
 
-class Interruption(Exception):
+class InterruptionError(Exception):
     """What a function under test raises."""
 
 
 def _expect(found: Any, wanted: Any, what: str) -> None:
     if not np.array_equal(found, wanted):
-        raise Mismatch("behaviour", f"{what} is {found}, wanted {wanted}")
+        raise MismatchError("behaviour", f"{what} is {found}, wanted {wanted}")
 
 
 def _one(backend: Any, dtype: str) -> Any:
@@ -85,7 +85,7 @@ def _third_order(modes: tuple[str, str, str]) -> Callable[[Any, str], None]:
 def _exceptions(mode: str) -> Callable[[Any, str], None]:
     def check(backend: Any, dtype: str) -> None:
         """An exception of the function passes through as it is, and the next derivative is right."""
-        one, interruption = _one(backend, dtype), Interruption("raised by the function")
+        one, interruption = _one(backend, dtype), InterruptionError("raised by the function")
 
         def broken(x: Any) -> Any:
             _derivative(backend, mode, lambda y: y * x, x, one)
@@ -95,9 +95,9 @@ def _exceptions(mode: str) -> Callable[[Any, str], None]:
             _derivative(backend, mode, broken, one, one)
         except Exception as error:
             if error is not interruption:
-                raise Mismatch("exception", f"the function's exception became a {type(error).__name__}") from error
+                raise MismatchError("exception", f"the function's exception became a {type(error).__name__}") from error
         else:
-            raise Mismatch("exception", "the function's exception was swallowed")
+            raise MismatchError("exception", "the function's exception was swallowed")
         _expect(backend.to_numpy(_derivative(backend, mode, lambda x: x * x, one, one)), 2.0, "the next derivative of x^2")
 
     return check
@@ -139,7 +139,9 @@ def _all() -> tuple[Behaviour, ...]:
     triples = [(a, b, c) for a in modes for b in modes for c in modes]
     return (
         *(
-            Behaviour(f"behaviour.perturbation-confusion.{outer}-over-{inner}", Clause.NESTING, _perturbation_confusion(outer, inner))
+            Behaviour(
+                f"behaviour.perturbation-confusion.{outer}-over-{inner}", Clause.NESTING, _perturbation_confusion(outer, inner)
+            )
             for outer, inner in pairs
         ),
         *(Behaviour(f"behaviour.third-order.{'-'.join(t)}", Clause.NESTING, _third_order(t)) for t in triples),

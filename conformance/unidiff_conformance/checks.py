@@ -9,7 +9,7 @@ import numpy as np
 
 from unidiff_conformance.oracles import oracle, pack
 from unidiff_conformance.scenario import Clause, Scenario
-from unidiff_conformance.trial import Expected, Mismatch, Trial
+from unidiff_conformance.trial import Expected, MismatchError, Trial
 
 
 def check_value(t: Trial) -> None:
@@ -145,7 +145,7 @@ def run_check(t: Trial, mode: str) -> float:
 
     Raises
     ------
-    Mismatch
+    MismatchError
         If the backend is wrong, or raises.
     """
     t.worst = 0.0
@@ -154,9 +154,9 @@ def run_check(t: Trial, mode: str) -> float:
             if t.scenario.clause is Clause.SINGULAR:
                 warnings.simplefilter("ignore", RuntimeWarning)
             CHECKS[mode](t)
-    except Mismatch:
+    except MismatchError:
         raise
     except Exception as error:
-        raise Mismatch("exception", f"{type(error).__name__}: {error}") from error
+        raise MismatchError("exception", f"{type(error).__name__}: {error}") from error
     t.check_unchanged()
     return t.worst

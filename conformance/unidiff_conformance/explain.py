@@ -20,8 +20,7 @@ def explain(item: Scenario | Behaviour) -> str:
     if item.like is not None:
         lines.append(f"Like       {_source(item.like)}")
     wanted = oracle(item).jacobian
-    with np.printoptions(precision=17, linewidth=120):
-        lines.append("Jacobian   " + str(wanted.value.astype(float)).replace("\n", "\n           "))
+    lines += [f"{'Jacobian' * (not i):<10} {[float(x) for x in row]}" for i, row in enumerate(wanted.value)]
     lines.append(f"Oracle     {_oracle(item)}; error at most {float(np.max(wanted.error, initial=0)):.1e}")
     accuracy = item.accuracy
     lines.append(f"Tolerance  {accuracy.factor:g} eps times the terms summed ({accuracy.name}). {accuracy.reason}")

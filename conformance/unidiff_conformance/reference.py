@@ -4,6 +4,7 @@
 `numpy.longdouble` by iterations that converge quadratically, so differences of neighbouring values keep their digits.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -140,18 +141,30 @@ def _eliminate(a: Matrix) -> tuple[Matrix, int]:
     return a, sign
 
 
+_OWN: dict[str, Callable[..., Any]] = {
+    "solve": solve,
+    "inv": inv,
+    "det": det,
+    "slogdet": slogdet,
+    "cholesky": cholesky,
+    "qr": qr,
+    "eig": eig,
+    "eigh": eigh,
+    "svd": svd,
+    "pinv": pinv,
+    "matrix_power": matrix_power,
+    "matrix_norm": matrix_norm,
+    "eigvals": lambda a: eig(a).eigenvalues,
+    "eigvalsh": lambda a: eigh(a).eigenvalues,
+    "svdvals": lambda a: svd(a).S,
+}
+
+
 class _Linalg:
     """`linalg` of the reference: own decompositions, NumPy's for what is arithmetic only."""
 
-    solve, inv, det, slogdet = map(staticmethod, (solve, inv, det, slogdet))
-    cholesky, qr, svd, pinv = map(staticmethod, (cholesky, qr, svd, pinv))
-    eig, eigh, matrix_power, matrix_norm = map(staticmethod, (eig, eigh, matrix_power, matrix_norm))
-    eigvals = staticmethod(lambda a: eig(a).eigenvalues)
-    eigvalsh = staticmethod(lambda a: eigh(a).eigenvalues)
-    svdvals = staticmethod(lambda a: svd(a).S)
-
     def __getattr__(self, name: str) -> Any:
-        return getattr(xp.linalg, name)
+        return _OWN.get(name) or getattr(xp.linalg, name)
 
 
 class _Reference:

@@ -30,7 +30,13 @@ def progress(backend: str, total: int, enabled: bool) -> Iterator[Callable[[str]
     except ImportError:
         yield _counter(backend, total)
         return
-    columns = (TextColumn("{task.fields[backend]:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    columns = (
+        TextColumn("{task.fields[backend]:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total, backend=backend)
         yield lambda case: bar.update(task, advance=1, description=case)
@@ -78,7 +84,8 @@ def failures(results: Sequence[Result]) -> str:
     """Return what failed and the command that runs it again, one paragraph each."""
     failed = [r for r in results if r.failed]
     paragraphs = [
-        f"{r.backend}  {r.case}  {r.status.value} {r.kind}\n    {r.message.splitlines()[0]}\n    {r.reproduce}" for r in failed[:SHOWN]
+        f"{r.backend}  {r.case}  {r.status.value} {r.kind}\n    {r.message.splitlines()[0]}\n    {r.reproduce}"
+        for r in failed[:SHOWN]
     ]
     if len(failed) > SHOWN:
         paragraphs.append(f"... and {len(failed) - SHOWN} more, which --json FILE lists")

@@ -27,7 +27,7 @@ class Result:
     status : Status
         The outcome.
     kind : str
-        What is wrong, as `Mismatch.kind`; empty if nothing is.
+        What is wrong, as `MismatchError.kind`; empty if nothing is.
     message : str
         What was expected and what came, or why the case was not run.
     units : float
@@ -61,9 +61,7 @@ class Result:
     @property
     def reproduce(self) -> str:
         """The command that runs this case alone."""
-        return (
-            f"python -m unidiff_conformance --backend {self.backend} --dtype {self.dtype} --mode {self.mode} -k '={self.id}'"
-        )
+        return f"python -m unidiff_conformance --backend {self.backend} --dtype {self.dtype} --mode {self.mode} -k '={self.id}'"
 
 
 def count(results: Iterable[Result]) -> dict[Status, int]:

@@ -9,7 +9,7 @@ from unidiff_conformance.checks import CHECKS, QUICK, modes_of, run_check
 from unidiff_conformance.results import Result, Status
 from unidiff_conformance.scenario import Scenario
 from unidiff_conformance.scenarios import representatives, scenarios
-from unidiff_conformance.trial import Mismatch, Trial
+from unidiff_conformance.trial import MismatchError, Trial
 from unidiff_conformance.waivers import Waiver
 
 DTYPES = ("float64", "float32", "complex128", "complex64")
@@ -25,7 +25,7 @@ _COMPANIONS = {
 
 def select(pattern: str = "") -> list[Scenario | Behaviour]:
     """Return scenarios and behaviours by a part of their id, or by the whole id after an equals sign."""
-    everything = [*scenarios().values(), *BEHAVIOURS.values()]
+    everything: list[Scenario | Behaviour] = [*scenarios().values(), *BEHAVIOURS.values()]
     if pattern.startswith("="):
         return [item for item in everything if item.id == pattern[1:]]
     return [item for item in everything if pattern in item.id]
@@ -111,7 +111,7 @@ def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Seque
             else:
                 trial = trial or _make_trial(item, backend, dtype)
                 units = run_check(trial, mode)
-        except Mismatch as error:
+        except MismatchError as error:
             message = str(error).removeprefix(f"{error.kind}: ")
             yield Result(backend.name, item.id, dtype, mode, Status.FAIL, error.kind, message, error.units)
         else:
@@ -122,16 +122,16 @@ def _make_trial(item: Scenario, backend: Any, dtype: str) -> Trial:
     try:
         return Trial(item, backend, dtype)
     except Exception as error:
-        raise Mismatch("exception", f"the inputs could not be made: {type(error).__name__}: {error}") from error
+        raise MismatchError("exception", f"the inputs could not be made: {type(error).__name__}: {error}") from error
 
 
 def _run_behaviour(item: Behaviour, backend: Any, dtype: str) -> float:
     try:
         item.check(backend, dtype)
-    except Mismatch:
+    except MismatchError:
         raise
     except Exception as error:
-        raise Mismatch("exception", f"{type(error).__name__}: {error}") from error
+        raise MismatchError("exception", f"{type(error).__name__}: {error}") from error
     return 0.0
 
 

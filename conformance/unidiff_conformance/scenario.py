@@ -53,7 +53,9 @@ class Accuracy:
 
 EXACT = Accuracy("exact", 0.0, False, "Dyadic numbers are moved and added only, so nothing is rounded.")
 ARITHMETIC = Accuracy("arithmetic", 8.0, False, "Correctly rounded operations, two or three in each step of the chain rule.")
-TRANSCENDENTAL = Accuracy("transcendental", 64.0, False, "Library functions are right to 2-4 units in float32, and meet in products.")
+TRANSCENDENTAL = Accuracy(
+    "transcendental", 64.0, False, "Library functions are right to 2-4 units in float32, and meet in products."
+)
 REDUCTION = Accuracy("reduction", 32.0, True, "At most 8 + 2 sqrt(n) roundings of the largest term, for the sizes used here.")
 FFT = Accuracy("fft", 64.0, True, "Every output is a sum over all inputs with rounded twiddle factors.")
 LINALG = Accuracy("linalg", 4096.0, True, "Backward error 32 n times a condition number below 40.")

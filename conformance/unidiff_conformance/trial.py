@@ -16,7 +16,7 @@ SECOND_ORDER_FACTOR = 8.0
 _SINGLE = {"float32", "complex64"}
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A backend did not do what a scenario demands.
 
     Parameters
@@ -95,9 +95,7 @@ class Trial:
     def inner(self, constants: Sequence[Any], arrays: Sequence[Any]) -> Any:
         """Return the real inner product of plain arrays with traced ones."""
         xp = self.backend.namespace(*arrays)
-        terms = [
-            xp.sum(xp.real(xp.conj(c) * a) if _is_complex(c) else c * a) for c, a in zip(constants, arrays, strict=True)
-        ]
+        terms = [xp.sum(xp.real(xp.conj(c) * a) if _is_complex(c) else c * a) for c, a in zip(constants, arrays, strict=True)]
         return sum(terms[1:], start=terms[0])
 
     def arrays(self, arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
@@ -175,23 +173,23 @@ class Trial:
 
         Raises
         ------
-        Mismatch
+        MismatchError
             If anything differs.
         """
         if len(results) != len(like):
-            raise Mismatch("missing", f"{len(like)} {what} expected, {len(results)} came")
+            raise MismatchError("missing", f"{len(like)} {what} expected, {len(results)} came")
         found = pack([self._as_numpy(r, a, f"{what}[{i}]") for i, (r, a) in enumerate(zip(results, like, strict=True))])
         self.compare(found, expected, what)
         return found
 
     def compare(self, found: NDArray[Any], expected: Expected, what: str) -> None:
-        """Raise `Mismatch` if a vector is not what is expected within its tolerance; note the largest error."""
+        """Raise `MismatchError` if a vector is not what is expected within its tolerance; note the largest error."""
         units = in_units(found, expected)
         self.worst = max(self.worst, float(np.max(units, initial=0)))
         if np.max(units, initial=0) > 1:
             k = int(np.argmax(units))
             tolerance = float(expected.tolerance[k])
-            raise Mismatch(
+            raise MismatchError(
                 "accuracy",
                 f"entry {k} of the {what} is {float(found[k])!r}, wanted {float(expected.value[k])!r}, "
                 f"off by {float(units[k]):.3g} tolerances of {tolerance:.3g}",
@@ -206,22 +204,22 @@ class Trial:
         ):
             for i, (array, wanted) in enumerate(zip(arrays, numbers, strict=True)):
                 if not np.array_equal(self.backend.to_numpy(array), wanted, equal_nan=True):
-                    raise Mismatch("mutation", f"{name}[{i}] was changed in place")
+                    raise MismatchError("mutation", f"{name}[{i}] was changed in place")
 
     def _as_numpy(self, result: Any, like: NDArray[Any], what: str) -> NDArray[Any]:
         if result is None:
-            raise Mismatch("missing", f"{what} is None")
+            raise MismatchError("missing", f"{what} is None")
         origin, home = (type(x).__module__.split(".")[0] for x in (result, self.primals[0]))
         if origin != home:
-            raise Mismatch("type", f"{what} is a {type(result).__name__} of {origin}, not of {home}")
+            raise MismatchError("type", f"{what} is a {type(result).__name__} of {origin}, not of {home}")
         array = np.asarray(self.backend.to_numpy(result))
         if array.dtype.name != self.dtype_of(like):
-            raise Mismatch("dtype", f"{what} has dtype {array.dtype.name}, wanted {self.dtype_of(like)}")
+            raise MismatchError("dtype", f"{what} has dtype {array.dtype.name}, wanted {self.dtype_of(like)}")
         if array.shape != like.shape:
-            raise Mismatch("shape", f"{what} has shape {array.shape}, wanted {like.shape}")
+            raise MismatchError("shape", f"{what} has shape {array.shape}, wanted {like.shape}")
         device = self.backend.device(self.primals[0])
         if self.backend.device(result) != device:
-            raise Mismatch("device", f"{what} is on {self.backend.device(result)}, wanted {device}")
+            raise MismatchError("device", f"{what} is on {self.backend.device(result)}, wanted {device}")
         return array
 
     def _product(self, matrix: NDArray[Any], error: NDArray[Any], vector: NDArray[Any]) -> Expected:
@@ -250,4 +248,3 @@ def _like(scenario: Scenario) -> list[NDArray[Any]]:
 
 def _is_complex(array: Any) -> bool:
     return "complex" in str(array.dtype)
-

@@ -20,7 +20,7 @@ class Waiver:
     cases : str
         Pattern of the cases ``id:dtype:mode``, with ``*`` and ``?``.
     expect : str
-        How they fail: "accuracy", "exception", "dtype", and so on, as `Mismatch.kind`.
+        How they fail: "accuracy", "exception", "dtype", and so on, as `MismatchError.kind`.
     reason : str
         Why they fail and cannot be mended.
     link : str
@@ -35,6 +35,10 @@ class Waiver:
     def matches(self, case: str) -> bool:
         """Say whether the waiver is about a case."""
         return fnmatchcase(case, self.cases)
+
+    def concerns(self, id: str) -> bool:
+        """Say whether any case of a scenario may match."""
+        return fnmatchcase(id, self.cases.split(":")[0])
 
 
 def read_waivers(path: Path) -> tuple[Waiver, ...]:

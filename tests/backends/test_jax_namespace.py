@@ -148,7 +148,7 @@ def test_unknown_order_of_a_norm_raises(xp):
 def test_empty_arrays(xp):
     empty = jnp.zeros((0,))
     for f in (xp.abs, xp.sign, lambda x: xp.pow(x, 0.0), lambda x: xp.clip(x, 0, 1), lambda x: xp.sort(x, descending=True)):
-        assert ud.grad(lambda x: xp.sum(f(x)))(empty).shape == (0,)  # noqa: B023  # called at once
+        assert ud.grad(lambda x: xp.sum(f(x)))(empty).shape == (0,)
     assert ud.grad(xp.linalg.vector_norm)(empty).shape == (0,)
 
 
@@ -199,6 +199,10 @@ KINKS = {
     "prod-zero": (lambda xp, x: xp.prod(x), [[0.0, 2, 3]], [[6, 0, 0]]),
     "sort-descending": (lambda xp, x: xp.sort(x, descending=True) * xp.asarray(W), [[1.0, 1, 0]], [[1, 2, 3]]),
     "sort-ascending": (lambda xp, x: xp.sort(x) * xp.asarray(W), [[1.0, 1, 0]], [[2, 3, 1]]),
+    "unique_values": (lambda xp, x: xp.unique_values(x) * xp.asarray(W[:2]), [[3.0, 1]], [[2, 1]]),
+    "unique_all": (lambda xp, x: xp.unique_all(x).values * xp.asarray(W[:2]), [[3.0, 1]], [[2, 1]]),
+    "unique_counts": (lambda xp, x: xp.unique_counts(x).values * xp.asarray(W[:2]), [[3.0, 1]], [[2, 1]]),
+    "unique_inverse": (lambda xp, x: xp.unique_inverse(x).values * xp.asarray(W[:2]), [[3.0, 1]], [[2, 1]]),
     "take-outside": (lambda xp, x: xp.take(x, xp.asarray([5, 0])), [[1.0, 2.0]], [[1, 0]]),
 }
 for order in (1, 2, 2.5, 3, inf, -inf):
@@ -247,6 +251,8 @@ def mapped(f):
 @pytest.mark.parametrize("transform", [plain, mapped])
 @pytest.mark.parametrize("case", KINKS)
 def test_derivatives_at_kinks(xp, case, transform):
+    if transform is mapped and case.startswith("unique"):
+        return  # the size of the result depends on the values
     f, args, wanted = KINKS[case]
     args = tuple(map(jnp.asarray, args))
 
@@ -315,9 +321,6 @@ SMOOTH = {
     "var": lambda xp, x: xp.var(x * x),
     "sort": lambda xp, x: xp.sort(x * x, descending=True) * xp.asarray([1.0, 2, 3, 4]),
     "unique_values": lambda xp, x: xp.unique_values(x * x) * xp.asarray([1.0, 2, 3, 4]),
-    "unique_all": lambda xp, x: xp.unique_all(x * x).values * xp.asarray([1.0, 2, 3, 4]),
-    "unique_counts": lambda xp, x: xp.unique_counts(x * x).values ** 2,
-    "unique_inverse": lambda xp, x: xp.unique_inverse(x * x).values ** 3,
     "vector_norm-2": lambda xp, x: xp.linalg.vector_norm(x),
     "vector_norm-3": lambda xp, x: xp.linalg.vector_norm(x, ord=3),
     "vector_norm-half": lambda xp, x: xp.linalg.vector_norm(x, ord=0.5),

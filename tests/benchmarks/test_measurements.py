@@ -9,6 +9,7 @@ import pytest
 from benchmarks import budgets, measure, picture, report
 from benchmarks.measure import Effort, Result
 from benchmarks.programs import all_programs
+from benchmarks.studies import ChainPoint
 from benchmarks.worker import PeerError, Worker
 
 
@@ -84,5 +85,6 @@ def test_report_json_and_picture(tmp_path, capsys):
     assert "FAILED: jax on a: Boom" in shown
     report.write_json(tmp_path / "out" / "b.json", {"python": "3"}, results, [], [], None)
     assert json.loads((tmp_path / "out" / "b.json").read_text())["results"][0]["samples"]["autograd"] == [4e-6]
-    if picture.draw(tmp_path / "out" / "b.png", results, []):
-        assert (tmp_path / "out" / "b.png").stat().st_size > 0
+    for chain in ([], [ChainPoint("unidiff", 1_000, 2e-6), ChainPoint("unidiff", 10_000, 2e-6)]):
+        if picture.draw(tmp_path / "out" / "b.png", results, chain):
+            assert (tmp_path / "out" / "b.png").stat().st_size > 0

@@ -1,15 +1,13 @@
 """Every wrong backend is caught, by the check that is meant for it; the right one raises no alarm."""
 
-from collections.abc import Iterator
-
 import pytest
+from unidiff_conformance import mutants
 from unidiff_conformance.results import Status
 from unidiff_conformance.runner import run, select
 from unidiff_conformance.waivers import Waiver
 
 import unidiff as ud
-
-from . import mutants
+from unidiff import registry
 
 # mutant, scenario or behaviour, mode, kind of failure
 CAUGHT = [
@@ -42,10 +40,11 @@ CAUGHT = [
 
 
 @pytest.fixture
-def registered(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The name under which a mutant is registered during a test."""
-    yield ud.register_backend(request.param()).name
-    ud.registry.refresh()
+def registered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name under which a mutant is registered during a test, and only then."""
+    for table in ("_session", "_loaded"):
+        monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
+    return ud.register_backend(request.param()).name
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,39 @@ def test_repeated_integer_indices_accumulate(engine, xp):
     index = xp.asarray([0, 2, 0, 0])
     got = gradient(engine, lambda x: xp.sum(x[index] * xp.asarray([1.0, 10.0, 100.0, 1000.0])), x)
     np.testing.assert_allclose(np.asarray(got), [1101.0, 0.0, 10.0])
+
+
+@pytest.mark.parametrize("size", [3, 20_000], ids=["small", "large"])
+@pytest.mark.parametrize("operation", ["multiply", "matmul", "where", "index"])
+def test_a_constant_changed_after_its_use_raises_or_has_no_effect(size, operation):
+    import unidiff as ud
+
+    constant = np.ones(size)
+    index = np.zeros(size, dtype=np.int64)
+    use = {
+        "multiply": lambda x: (x * constant).sum(),
+        "matmul": lambda x: x @ constant,
+        "where": lambda x: np.where(constant > 0, x, 0.0).sum(),
+        "index": lambda x: x[index].sum(),
+    }[operation]
+
+    def f(x):
+        y = use(x) * x[0]
+        constant[...] = 100.0
+        index[...] = 1
+        return y
+
+    x = np.full(size, 2.0)
+    want = np.full(size, 2.0)
+    want[0] += 2.0 * size
+    if operation == "index":
+        want[...] = 0.0
+        want[0] = 4.0 * size
+    try:
+        got = ud.grad(f)(x)
+    except ValueError as error:
+        assert "read-only" in str(error)
+        assert size == 20_000
+    else:
+        np.testing.assert_allclose(got, want)
+    assert constant.flags.writeable

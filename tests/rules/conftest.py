@@ -14,11 +14,11 @@ import array_api_compat.numpy as np_xp
 import array_api_strict
 import numpy as np
 import pytest
+from unidiff_backends.numpy import NumpyBackend
 
 from unidiff.backend import BackendInfo
 from unidiff.engine import EngineBackend, Library
 from unidiff.rules import RULES
-from unidiff_backends.numpy import NumpyBackend
 
 STEP = 1e-3
 

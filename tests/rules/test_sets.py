@@ -57,5 +57,9 @@ def test_isin_is_piecewise_constant(engine, derivatives):
 
     case = derivatives(engine, member, [np.asarray([1.0, 2.0, 3.0])])
     np.testing.assert_array_equal(case.gradient(), [0, 1, 1])
-    inverted = derivatives(engine, lambda xp, x: xp.astype(xp.isin(xp.astype(x, xp.int64), 1, invert=True), x.dtype) * x, [[1.0, 2.0, 3.0]])
-    np.testing.assert_array_equal(inverted.gradient(), [0, 1, 1])
+
+
+def test_inverted_isin_is_piecewise_constant(numpy_engine, derivatives):
+    """On NumPy alone: array-api-strict 2.6 ignores ``invert``."""
+    case = derivatives(numpy_engine, lambda xp, x: xp.where(xp.isin(x, x[:1], invert=True), x, 0 * x), [[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(case.gradient(), [0, 1, 1])

@@ -84,7 +84,7 @@ class EngineBackend:
     def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
         primals = tuple(map(self._private, primals))
-        trace, outs, aux = self._record(f, primals, has_aux)
+        trace, outs, aux = self._record(f, primals, has_aux, lasting=True)
         tape = trace.close()
         values, nodes = self._split(trace, outs)
 
@@ -102,10 +102,13 @@ class EngineBackend:
     def value_and_grad(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(value, grads)`` or ``(value, grads, aux)``; the recording is freed as it is used."""
         trace, outs, aux = self._record(f, primals, has_aux)
-        tape = trace.close()
-        (value,), (node,) = self._split(trace, outs)
-        seeds = [] if node is None else [(node, trace.xp.ones((), dtype=value.dtype, device=self.domain.device(value)))]
-        grads = self._pull(trace, tape, seeds, primals, consume=True, given=())
+        try:
+            tape = trace.close()
+            (value,), (node,) = self._split(trace, outs)
+            one = trace.xp.ones((), dtype=value.dtype, device=self.domain.device(value))
+            grads = self._pull(trace, tape, [] if node is None else [(node, one)], primals, consume=True, given=())
+        finally:
+            trace.release()
         (value,) = self._finish((value,), primals)
         return (value, grads, aux) if has_aux else (value, grads)
 
@@ -187,11 +190,18 @@ class EngineBackend:
             start += size
         return units
 
-    def _record(self, f: FlatFunction, primals: Arrays, has_aux: bool) -> tuple[ReverseTrace, Arrays, Arrays]:
+    def _record(
+        self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
+    ) -> tuple[ReverseTrace, Arrays, Arrays]:
         primals = [self._lift(x) for x in primals]
         with new_level() as level:
             trace = open_trace(ReverseTrace, self.domain, level, tuple(primals))
-            outs, aux = _call(f, [trace.variable(x) for x in primals], has_aux)
+            trace.lasting = lasting
+            try:
+                outs, aux = _call(f, [trace.variable(x) for x in primals], has_aux)
+            except BaseException:
+                trace.release()
+                raise
         return trace, outs, self._release(trace, aux)
 
     def _split(self, trace: Trace, outs: Arrays) -> tuple[list[Any], list[Any]]:

@@ -22,10 +22,11 @@ from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray,
 class Operation:
     """A rule bound to a library: the function on plain arrays, and the one that also takes traced arrays.
 
-    For elementwise rules ``needs`` picks what each argument's map needs from the values and the result.
+    For elementwise rules ``needs`` picks what each argument's map needs from the values and the result, and ``crosses`` says
+    whether a map needs the other argument.
     """
 
-    __slots__ = ("domain", "function", "keeps_ans", "keeps_first", "name", "needs", "pushes", "raw", "rule", "simple")
+    __slots__ = ("crosses", "domain", "function", "keeps_ans", "keeps_first", "name", "needs", "pushes", "raw", "rule", "simple")
 
     def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
         self.domain = domain
@@ -34,6 +35,7 @@ class Operation:
         self.raw = raw
         self.function: Callable[..., Any] = raw
         self.pushes = rule.vjps if rule.kind == "elementwise" else ()
+        self.crosses = any(1 - i in positions for i, positions in enumerate(rule.residuals[:2]))
         self.simple = rule.kind == "general" and not rule.variadic and rule.outputs is None
         self.keeps_ans, self.keeps_first = -1 in rule.keep, 0 in rule.keep
         self.needs = tuple(_SELECTORS.get(positions) for positions in rule.residuals)

@@ -35,6 +35,7 @@ from unidiff.engine.reverse import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import (
     Aval,
+    along,
     expand_reduced,
     expand_reduced_like,
     is_complex_dtype,
@@ -55,6 +56,7 @@ __all__ = [
     "Unbatchable",
     "UnsupportedOperationError",
     "align",
+    "along",
     "batch_elementwise",
     "composite",
     "creation",

@@ -17,7 +17,8 @@ from unidiff.errors import DeviceError
 def plain_key(key: Any) -> Any:
     """Return an index with the constants in it unwrapped."""
     if isinstance(key, TracedArray):
-        return key._constant("indexing with a traced array x[i]")
+        array: Any = key  # of the domain's own class, which has the method
+        return array._constant("indexing with a traced array x[i]")
     if isinstance(key, tuple):
         return tuple(map(plain_key, key))
     return key
@@ -30,9 +31,17 @@ def repeats(library: Library, key: Any) -> bool:
 
 
 def _is_integer_array(library: Library, part: Any) -> bool:
-    if isinstance(part, library.array_types):
-        return bool(part.ndim) and bool(library.xp.isdtype(part.dtype, "integral"))
+    if _is_array(library, part):
+        return part.ndim > 0 and _is_integral(library, part)
     return isinstance(part, list) and not _is_mask(part)
+
+
+def _is_array(library: Library, x: Any) -> bool:
+    return isinstance(x, library.array_types)
+
+
+def _is_integral(library: Library, x: Array) -> bool:
+    return bool(library.xp.isdtype(x.dtype, "integral"))
 
 
 def _is_mask(part: Any) -> bool:
@@ -63,11 +72,7 @@ def _numbers(library: Library, key: Any) -> Any:
     """Return an index with 0-d integer arrays as Python numbers, since the standard assigns to no others."""
     if isinstance(key, tuple):
         return tuple(_numbers(library, part) for part in key)
-    return int(key) if isinstance(key, library.array_types) and key.ndim == 0 and not _is_bool(library, key) else key
-
-
-def _is_bool(library: Library, x: Array) -> bool:
-    return bool(library.xp.isdtype(x.dtype, "bool"))
+    return int(key) if _is_array(library, key) and key.ndim == 0 and _is_integral(library, key) else key
 
 
 def _add_each(library: Library, buffer: Array, key: Any, values: Array) -> None:

@@ -13,14 +13,14 @@ cotangent is a `Slots`, followed by one entry for each result that fills its slo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from unidiff._typing import Array, Namespace
 from unidiff.engine.rule import CONJUGATE
 from unidiff.engine.shapes import Aval, restore
-from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.engine.tracing import LEAKED, SCALARS, Trace, TracedArray, wrap_constant
 from unidiff.errors import LeakedTracerError, MissingRuleError
 
 Edge = tuple[Any, int, tuple[Any, ...], Any, Any]
@@ -29,13 +29,15 @@ Edge = tuple[Any, int, tuple[Any, ...], Any, Any]
 class ReverseTrace(Trace):
     """One recording for reverse mode."""
 
-    __slots__ = ("has_complex", "new", "tape")
+    __slots__ = ("has_complex", "lasting", "new", "tape", "thaws")
 
     def __init__(self, domain: Any, level: int, base: bool) -> None:
         super().__init__(domain, level, base)
         self.tape: Any = []
         self.new = domain.array_class
         self.has_complex = False
+        self.lasting = False
+        self.thaws: list[Callable[[], None]] = []
 
     def variable(self, primal: Array) -> TracedArray:
         """Return an input of the recording."""
@@ -47,6 +49,12 @@ class ReverseTrace(Trace):
         """Refuse further operations and return the tape."""
         tape, self.tape = self.tape, _Closed()
         return tape  # type: ignore[no-any-return]  # a list until here
+
+    def release(self) -> None:
+        """Give constants that were frozen for the recording back to their owners."""
+        for thaw in self.thaws:
+            thaw()
+        self.thaws.clear()
 
     def _node(self, value: Any, edge: Edge | None) -> TracedArray:
         tape = self.tape
@@ -64,6 +72,8 @@ class ReverseTrace(Trace):
     def left(self, op: Any, x1: TracedArray, x2: Any) -> Any:
         """Record an elementwise function of a traced array and a constant."""
         value = x1._value
+        if op.crosses and type(x2) not in SCALARS:
+            x2 = self._frozen(x2)
         ans = op.raw(value, x2) if self.base else op.function(value, x2)
         restoration = None if type(x2) in _REAL_SCALARS else self._restoration(value, ans)
         tape = self.tape
@@ -73,6 +83,8 @@ class ReverseTrace(Trace):
     def right(self, op: Any, x1: Any, x2: TracedArray) -> Any:
         """Record an elementwise function of a constant and a traced array."""
         value = x2._value
+        if op.crosses and type(x1) not in SCALARS:
+            x1 = self._frozen(x1)
         ans = op.raw(x1, value) if self.base else op.function(x1, value)
         restoration = None if type(x1) in _REAL_SCALARS else self._restoration(value, ans)
         tape = self.tape
@@ -84,6 +96,8 @@ class ReverseTrace(Trace):
         if not op.simple:
             return self.process(op, (x, *args), kwargs)
         value = x._value
+        if args:
+            args = tuple(map(self._frozen, args))
         ans = op.raw(value, *args, **kwargs) if self.base else op.function(value, *args, **kwargs)
         shape, dtype = value.shape, value.dtype
         if ans.dtype is dtype:
@@ -113,6 +127,16 @@ class ReverseTrace(Trace):
         tape.append((push1, x1._node, needs1(value1, value2, ans), self._restoration(value1, ans), edge))
         return self.new(ans, self, len(tape) - 1)
 
+    def _frozen(self, x: Any) -> Any:
+        """Return a constant operand in a form that the tape may keep."""
+        freeze = self.domain.library.freeze
+        if freeze is None or not isinstance(x, self.domain.array_types):
+            return x
+        kept, thaw = freeze(x, self.lasting)
+        if thaw is not None:
+            self.thaws.append(thaw)
+        return kept
+
     def _restoration(self, value: Any, ans: Any) -> Any:
         """Return the shape and dtype to bring a cotangent back to, None where broadcasting and promotion changed nothing."""
         shape, dtype = value.shape, value.dtype
@@ -124,10 +148,10 @@ class ReverseTrace(Trace):
 
     def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Evaluate the operation and record an edge for each traced argument."""
-        values = [self.lower(arg) for arg in args]
-        ans = self.evaluate(op, values, kwargs)
         if op.rule.kind == "zero":
-            return wrap_constant(self.domain, ans)
+            return wrap_constant(self.domain, self.evaluate(op, [self.lower(arg) for arg in args], kwargs))
+        values = [self._frozen(self.lower(arg)) if type(arg) is not self.new else self.lower(arg) for arg in args]
+        ans = self.evaluate(op, values, kwargs)
         single = not isinstance(ans, (tuple, list))
         if single and self._exact(ans):
             return wrap_constant(self.domain, ans)

@@ -64,6 +64,13 @@ def expand_reduced_like(xp: Namespace, g: Array, x: Any, axis: Axis, keepdims: b
     return xp.broadcast_to(expand_reduced(xp, g, len(x.shape), axis, keepdims), x.shape)
 
 
+def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    """Return ``x[start:stop]`` along the axis; bounds beyond the ends mean the ends, which the standard leaves open."""
+    axis %= x.ndim
+    start, stop, _ = slice(start, stop).indices(x.shape[axis])
+    return x[(*(slice(None),) * axis, slice(start, stop), Ellipsis)]
+
+
 def sum_to_shape(xp: Namespace, g: Array, shape: tuple[int, ...]) -> Array:
     """Sum over the axes along which an array of the shape was broadcast: the adjoint of broadcasting."""
     extra = len(g.shape) - len(shape)

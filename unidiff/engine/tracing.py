@@ -40,6 +40,10 @@ class Library:
         Its plain arrays, scalars that its functions return included.
     scalar_types : tuple of type
         Those of them that are immutable scalars, where ``x += 1`` makes a new object.
+    freeze : callable or None
+        ``freeze(x, lasting)`` returns what a recording may keep of a constant operand, so that a later change to it in place
+        does not reach the recording, and what to call when the recording is gone, or None. ``lasting`` says that the recording
+        outlives the call that made it. None where arrays are immutable.
     scatter_add : callable or None
         ``scatter_add(buffer, key, values)`` adds in place, repeated indices accumulating. None where the library's arrays
         are not mutable or it has no such function; the engine then uses a slower way made of standard functions.
@@ -71,6 +75,7 @@ class Library:
     scalar_types: tuple[type, ...] = ()
     to_device: Callable[[Array, Device], Array] | None = None
     own: Callable[[Array, bool], Array] | None = None
+    freeze: Callable[[Array, bool], tuple[Array, Callable[[], None] | None]] | None = None
     scatter_add: Callable[[Array, Any, Array], None] | None = None
     mutable: bool = True
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext

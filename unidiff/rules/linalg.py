@@ -191,9 +191,10 @@ def _adjugate(xp: Namespace, det: Array, x: Array) -> Array:
     polynomials: nothing is divided by a small number.
     """
     n = x.shape[-1]
-    if n <= 2:
-        size = xp.full(x.shape[:-2], n, dtype=xp.int64, device=x.device)
-        return _polynomial_adjugate(xp, x, xp.broadcast_to(identity(xp, x), x.shape), size, n)[0]
+    if n <= 1:
+        return xp.ones_like(x)
+    if n == 2:
+        return xp.flip(x, axis=(-2, -1)).mT * (2 * identity(xp, x) - 1)
     inv = xp.linalg.inv(xp.where(per_matrix(det == 0), identity(xp, x), x))
     nullity = xp.linalg._nullity(x, det, inv)
     if nullity == 0:
@@ -237,7 +238,8 @@ def _slogdet_pull(xp: Namespace, g: Any, ans: Any, x: Array) -> Array:
     if g_sign is not None and is_complex(xp, x):
         rate = rate + 1j * xp.astype(xp.imag(xp.conj(ans[0]) * g_sign), x.dtype)
     pulled = per_matrix(rate) * adjoint(xp, inverse(xp, x, ans[0] == 0))
-    return xp.where(per_matrix(rate == 0), 0.0, pulled)
+    unused = per_matrix(xp.logical_and(rate == 0, ans[0] == 0))
+    return xp.where(unused, 0.0, pulled)
 
 
 rule("linalg.slogdet", jvp=_slogdet_push, vjp=_slogdet_pull, keep=(-1, 0), outputs=2)

@@ -251,7 +251,8 @@ def _inverse_sums(xp: Namespace, s: Array, x: Any) -> Array:
 
 def _singular_mean(xp: Namespace, s: Array, same: Array, x: Any) -> Array:
     """Return the mean over repeated singular values; 0 for those that vanish: minimum norm."""
-    positive = s > max(x.shape[-2:]) * xp.finfo(s.dtype).eps * s[..., :1]
+    largest = s[..., :1] if s.shape[-1] else s
+    positive = s > max(x.shape[-2:]) * xp.finfo(s.dtype).eps * largest
     return xp.where(positive[..., :, None], _mean(xp, same, s.dtype), 0.0)
 
 
@@ -300,13 +301,38 @@ def _svd_push(xp: Namespace, t: Array, ans: Any, x: Any, /, *, full_matrices: bo
 
 def _svd_pull(xp: Namespace, g: Any, ans: Any, x: Any, /, *, full_matrices: bool = True) -> Array:
     full_u, s, full_vh = ans
-    g_left, g_s, g_vh = g
+    g_u, g_s, g_vh = g
     k = s.shape[-1]
     full_v = adjoint(xp, full_vh)
     u, v, same = full_u[..., :k], full_v[..., :k], _repeated(xp, s)
-    inner = xp.zeros_like(u, shape=None) if False else None
+    pulled = None
     if g_s is not None:
         weights = xp.astype(_apply(xp, _singular_mean(xp, s, same, x).mT, g_s), x.dtype)
-        inner = xp.where(_diagonal_mask(xp, weights[..., None] * weights[..., None, :]), _columns(weights), 0.0)
+        pulled = xp.matmul(u * _columns(weights), adjoint(xp, v))
+    if g_u is None and g_vh is None:
+        return pulled
+    g_u = xp.zeros_like(u) if g_u is None else _gathered(xp, u, full_u, g_u)
+    g_v = xp.zeros_like(v) if g_vh is None else _gathered(xp, v, full_v, adjoint(xp, g_vh))
+    turned = _turns_pull(xp, g_u, g_v, u, s, v, same, x)
+    return turned if pulled is None else pulled + turned
+
+
+def _turns_pull(xp: Namespace, g_u: Array, g_v: Array, u: Array, s: Array, v: Array, same: Array, x: Any) -> Array:
+    """Return the part of the cotangent that comes from the singular vectors."""
+    used = xp.concat([g_u, g_v], axis=-2)
+    turn_u, turn_v = xp.matmul(adjoint(xp, u), g_u), xp.matmul(adjoint(xp, v), g_v)
+    h = (turn_u + turn_v) * xp.astype(_inverse_gaps(xp, s, same), x.dtype)
+    h = _unless_unused(xp, same, used, h)
+    skew = (turn_u - turn_v) * xp.astype(_inverse_sums(xp, s, x), x.dtype)
+    skew = _unless_unused(xp, s[..., None, :] + s[..., :, None] == 0, used, skew)
+    pulled = xp.matmul(xp.matmul(u, (h + adjoint(xp, h) + skew - adjoint(xp, skew)) / 2), adjoint(xp, v))
+    reciprocal = xp.astype(_unless_unused(xp, _columns(s == 0), used, _reciprocal(xp, s)), x.dtype)
+    if g_u.shape[-2] > s.shape[-1]:
+        pulled = pulled + xp.matmul(_outside(xp, u, g_u) * reciprocal, adjoint(xp, v))
+    if g_v.shape[-2] > s.shape[-1]:
+        pulled = pulled + xp.matmul(u, adjoint(xp, _outside(xp, v, g_v) * reciprocal))
+    return pulled
+
+
 rule("linalg.svd", jvp=_svd_push, vjp=_svd_pull, keep=(-1,), outputs=3)
 composite("linalg.svdvals", lambda xp, x, /: xp.linalg.svd(x, full_matrices=False)[1])

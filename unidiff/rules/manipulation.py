@@ -1,4 +1,4 @@
-"""Manipulation functions: all are linear, so the tangent goes through the function itself and the cotangent through its transpose."""
+"""Manipulation functions: all are linear, so tangents go through the function itself and cotangents through its transpose."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, composite, normalize_axes, part_cotangent, plain_key, rule, sum_to_shape, zero
-from unidiff.rules.slicing import along
+from unidiff.engine.extend import (
+    Array,
+    Namespace,
+    composite,
+    normalize_axes,
+    part_cotangent,
+    plain_key,
+    rule,
+    sum_to_shape,
+    zero,
+)
 
 # --- other shape, same elements
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from unidiff.engine.extend import Array, Namespace, composite, rule, zero
 
 
-def _sort(xp: Namespace, x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:  # noqa: ARG001
+def _sort(xp: Namespace, x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     order = xp.argsort(x, axis=axis, descending=descending, stable=True)
     return xp._permute_along_axis(x, order, axis=axis)
 

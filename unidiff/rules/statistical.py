@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, expand_reduced, expand_reduced_like, is_complex, normalize_axes, rule
-from unidiff.rules.slicing import along, length
+from unidiff.engine.extend import Array, Namespace, along, expand_reduced, expand_reduced_like, is_complex, normalize_axes, rule
 
 Axis = int | tuple[int, ...] | None
 
@@ -94,7 +93,7 @@ def _direction(xp: Namespace, ans: Array, x: Array, axis: Axis, correction: floa
     for a in normalize_axes(axis, x.ndim):
         first = along(first, a, 0, 1)
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
-    constant = xp.logical_and(xp.all(x == first, axis=axis, keepdims=True), ans == ans)
+    constant = xp.logical_and(xp.all(x == first, axis=axis, keepdims=True), xp.isfinite(ans))
     inverse = xp.where(constant, xp.zeros_like(ans), factor / xp.where(constant, xp.ones_like(ans), ans))
     return deviations * inverse
 
@@ -122,7 +121,7 @@ def _ties(xp: Namespace, ans: Array, x: Array, dtype: Any, axis: Axis, keepdims:
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
     attained = x == ans
     count = xp.astype(xp.count_nonzero(attained, axis=axis, keepdims=True), dtype)
-    rest = xp.where(ans == ans, xp.zeros_like(ans), xp.full_like(ans, math.nan))
+    rest = xp.where(xp.isnan(ans), xp.full_like(ans, math.nan), xp.zeros_like(ans))
     return attained, count, rest
 
 
@@ -146,7 +145,7 @@ rule("min", jvp=_extremum_push, vjp=_extremum_pull, keep=(-1, 0))
 
 def _before(xp: Namespace, x: Array, axis: int) -> Array:
     """Return for each element the product of those before it along the axis."""
-    if length(x, axis) == 0:
+    if x.shape[axis] == 0:
         return xp.ones_like(x)
     return xp.cumulative_prod(along(x, axis, None, -1), axis=axis, dtype=x.dtype, include_initial=True)
 
@@ -217,7 +216,7 @@ rule("cumulative_prod", jvp=_cumulative_prod_push, vjp=_cumulative_prod_pull, ke
 
 def _linear_recurrence(xp: Namespace, a: Array, b: Array, *, axis: int) -> Array:
     """Return y with y[0] = b[0] and y[i] = a[i] y[i-1] + b[i] along the axis, in log2(n) steps that double the reach."""
-    n, reach = length(b, axis), 1
+    n, reach = b.shape[axis], 1
     while reach < n:
         head, carried = along(b, axis, None, reach), along(b, axis, None, -reach)
         tail = along(a, axis, reach, None)
@@ -229,7 +228,7 @@ def _linear_recurrence(xp: Namespace, a: Array, b: Array, *, axis: int) -> Array
 
 def _reversed_recurrence(xp: Namespace, a: Array, g: Array, axis: int) -> Array:
     """Return the transpose of `_linear_recurrence` as a map of ``b``: y[i] = g[i] + a[i+1] y[i+1]."""
-    n = length(g, axis)
+    n = g.shape[axis]
     if n == 0:
         return g
     shifted = xp.concat([along(a, axis, 0, 1), xp.flip(along(a, axis, 1, None), axis=axis)], axis=axis)
@@ -248,9 +247,7 @@ rule(
         lambda xp, t, ans, a, b, *, axis: xp._linear_recurrence(a, t, axis=axis),
     ),
     vjp=(
-        lambda xp, g, ans, a, b, *, axis: (
-            _reversed_recurrence(xp, _conj(xp, a), g, axis) * _conj(xp, _previous(xp, ans, axis))
-        ),
+        lambda xp, g, ans, a, b, *, axis: _reversed_recurrence(xp, _conj(xp, a), g, axis) * _conj(xp, _previous(xp, ans, axis)),
         lambda xp, g, ans, a, b, *, axis: _reversed_recurrence(xp, _conj(xp, a), g, axis),
     ),
     keep=(-1, 0),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidiff.engine.extend import ArgumentError, Array, Namespace, composite, zero
-from unidiff.rules.slicing import along, length
+from unidiff.engine.extend import ArgumentError, Array, Namespace, along, composite, zero
 
 
 def _diff(xp: Namespace, x: Array, prepend: Any, append: Any, /, *, axis: int = -1, n: int = 1) -> Array:
@@ -16,7 +15,7 @@ def _diff(xp: Namespace, x: Array, prepend: Any, append: Any, /, *, axis: int = 
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         x = xp.concat(parts, axis=axis)
-    for _ in range(min(n, length(x, axis))):
+    for _ in range(min(n, x.shape[axis])):
         x = along(x, axis, 1, None) - along(x, axis, None, -1)
     return x
 

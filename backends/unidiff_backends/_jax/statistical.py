@@ -41,7 +41,8 @@ def _extreme(reduce: Callable[..., Any], axis: Any) -> Callable[..., Any]:
     def push(t: Any, ans: Any, x: Any) -> Any:
         attains = x == ans
         count = jnp.sum(attains, axis=axis, keepdims=True, dtype=t.dtype)
-        return jnp.sum(jnp.where(attains, t, 0) / jnp.where(count == 0, jnp.nan, count), axis=axis, keepdims=True)
+        share = attains.astype(t.dtype) / jnp.where(count == 0, jnp.nan, count)
+        return jnp.sum(t * share, axis=axis, keepdims=True)
 
     return with_tangents(value, push)
 
@@ -55,10 +56,10 @@ def _reduced(x: Any, *, reduce: Callable[..., Any], axis: Any, keepdims: bool) -
 
 
 def max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:  # the array API's name
-    """Return the maximum; at NaN JAX's derivative depends on compilation, here it is NaN."""
+    """Return the maximum; where the result is NaN JAX's derivative is NaN or, when compiled, 0; here it is NaN."""
     return _reduced(x, reduce=jnp.max, axis=axis, keepdims=keepdims)
 
 
 def min(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:  # the array API's name
-    """Return the minimum; at NaN JAX's derivative depends on compilation, here it is NaN."""
+    """Return the minimum; where the result is NaN JAX's derivative is NaN or, when compiled, 0; here it is NaN."""
     return _reduced(x, reduce=jnp.min, axis=axis, keepdims=keepdims)

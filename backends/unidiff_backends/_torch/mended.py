@@ -32,7 +32,8 @@ def atan2(x1: Operand, x2: Operand, /) -> torch.Tensor:
     # The derivative of sqrt(s * s) at 0 is inf * 0.
     s = torch.where(origin, x1, 1)
     t = torch.where(origin, x2, 1)
-    return torch.atan2(x1, x2) + torch.where(origin, torch.sqrt(s * s) + torch.sqrt(t * t), 0)
+    # A factor of one, unlike a summand of zero, leaves the sign of zeros alone.
+    return torch.atan2(x1, x2) * torch.where(origin, 1 + torch.sqrt(s * s) + torch.sqrt(t * t), 1)
 
 
 def clip(x: torch.Tensor, /, min: Operand | None = None, max: Operand | None = None) -> torch.Tensor:

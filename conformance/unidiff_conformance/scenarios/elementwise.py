@@ -116,7 +116,7 @@ def _binary() -> Iterator[Scenario]:
         yield scenario(f"{base}.operator-right", _operator(op, right=3), real(3, low=0.3), accuracy=accuracy)
         yield scenario(f"{base}.operator-left", _operator(op, left=0.5), real(3, low=0.3), accuracy=accuracy)
         if name != "pow":
-            same = lambda xp, x, op=op: op(x, x)  # noqa: E731 - `op` is bound here
+            same = lambda xp, x, op=op: op(x, x)
             yield scenario(f"{base}.same-array", same, real(3, low=0.3), accuracy=REDUCTION)
 
 
@@ -163,7 +163,7 @@ def _further() -> Iterator[Scenario]:
     yield scenario("elementwise.pow.negative-exponent", lambda xp, x: x**-2, real(3, low=0.3), accuracy=TRANSCENDENTAL)
     yield scenario("elementwise.pow.half", lambda xp, x: x**0.5, real(3, low=0.3), accuracy=TRANSCENDENTAL)
     for name, low, high in (("both", -1.0, 1.0), ("lower", -1.0, None), ("upper", None, 1.0)):
-        clip = lambda xp, x, low=low, high=high: xp.clip(x, low, high)  # noqa: E731 - the bounds are bound here
+        clip = lambda xp, x, low=low, high=high: xp.clip(x, low, high)
         yield scenario(f"elementwise.clip.{name}", clip, real(2, 3), accuracy=EXACT)
     arrays = [real(2, 3), real(3, low=-2.0, high=-0.6), real(2, 1, low=0.6)]
     yield scenario("elementwise.clip.arrays", _named("clip"), *arrays, accuracy=EXACT)

@@ -35,9 +35,9 @@ def _transforms() -> Iterator[Scenario]:
     for name in ("fftshift", "ifftshift"):
         yield make(f"fft.{name}.all", _call(name), real(2, 3), accuracy=EXACT)
         yield make(f"fft.{name}.axis", _call(name, axes=1), cplx(1, 3), accuracy=EXACT)
-    power = lambda xp, x: xp.square(xp.abs(xp.fft.rfft(x)))  # noqa: E731
+    power = lambda xp, x: xp.square(xp.abs(xp.fft.rfft(x)))
     yield make("fft.rfft.power-spectrum", power, real(4))
-    convolution = lambda xp, x, y: xp.fft.irfft(xp.fft.rfft(x) * xp.fft.rfft(y), n=4)  # noqa: E731
+    convolution = lambda xp, x, y: xp.fft.irfft(xp.fft.rfft(x) * xp.fft.rfft(y), n=4)
     yield make("fft.irfft.convolution", convolution, real(4), real(4))
 
 

@@ -78,7 +78,7 @@ def _square() -> Iterator[Scenario]:
     yield make("linalg.pinv.tall", lambda xp, a: xp.linalg.pinv(shifted(xp, a)[:, :2]), _MATRIX)
     yield make("linalg.pinv.wide", lambda xp, a: xp.linalg.pinv(shifted(xp, a)[:2, :]), _MATRIX)
     for power in (-2, 0, 1, 3):
-        raised = lambda xp, a, n=power: xp.linalg.matrix_power(shifted(xp, a), n)  # noqa: E731 - `n` is bound here
+        raised = lambda xp, a, n=power: xp.linalg.matrix_power(shifted(xp, a), n)
         yield make(f"linalg.matrix_power.{power}", raised, _MATRIX)
 
 
@@ -95,16 +95,16 @@ def _eig(xp: Any, a: Any) -> Any:
 
 def _solving() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=LINALG)
-    solve = lambda xp, a, b: xp.linalg.solve(shifted(xp, a), b)  # noqa: E731
+    solve = lambda xp, a, b: xp.linalg.solve(shifted(xp, a), b)
     yield make("linalg.solve.vector", solve, _MATRIX, real(3))
     yield make("linalg.solve.matrix", solve, _MATRIX, real(3, 2))
     yield make("linalg.solve.stack", solve, _STACK, real(2, 2, 1))
     yield make("linalg.solve.broadcast", solve, _STACK, real(2, 1))
     yield make("linalg.solve.complex", solve, _COMPLEX, cplx(2))
     for name in ("det", "inv"):
-        function = lambda xp, a, name=name: getattr(xp.linalg, name)(a)  # noqa: E731 - `name` is bound here
+        function = lambda xp, a, name=name: getattr(xp.linalg, name)(a)
         yield make(f"linalg.{name}.1-by-1", function, [[2.0]])
-    det = lambda xp, a: xp.linalg.det(a)  # noqa: E731
+    det = lambda xp, a: xp.linalg.det(a)
     yield make("linalg.det.singular", det, [[1.0, 2.0], [2.0, 4.0]])
     yield make("linalg.det.rank-2-of-3", det, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [5.0, 7.0, 9.0]])
     yield make("linalg.det.rank-1-of-3", det, [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [-1.0, -2.0, -3.0]])
@@ -121,9 +121,9 @@ def _products() -> Iterator[Scenario]:
     yield make("linalg.outer.complex", lambda xp, x, y: xp.linalg.outer(x, y), cplx(2), cplx(2))
     for name in ("trace", "diagonal"):
         for offset in (-1, 0, 1):
-            function = lambda xp, a, name=name, k=offset: getattr(xp.linalg, name)(a, offset=k)  # noqa: E731
+            function = lambda xp, a, name=name, k=offset: getattr(xp.linalg, name)(a, offset=k)
             yield make(f"linalg.{name}.offset-{offset}", function, real(2, 3), accuracy=EXACT)
-        stacked = lambda xp, a, name=name: getattr(xp.linalg, name)(a)  # noqa: E731
+        stacked = lambda xp, a, name=name: getattr(xp.linalg, name)(a)
         yield make(f"linalg.{name}.stack", stacked, real(2, 2, 2), accuracy=EXACT)
         yield make(f"linalg.{name}.complex", stacked, cplx(2, 2), accuracy=EXACT)
 
@@ -131,13 +131,13 @@ def _products() -> Iterator[Scenario]:
 def _norms() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=LINALG)
     for order in (1, 2, 3, 0.5, -1, -2, inf, -inf):
-        norm = lambda xp, x, order=order: xp.linalg.vector_norm(x, ord=order)  # noqa: E731 - `order` is bound here
+        norm = lambda xp, x, order=order: xp.linalg.vector_norm(x, ord=order)
         yield make(f"linalg.vector_norm.ord{order}", norm, [1.25, -0.75, 1.75])
-        along = lambda xp, x, order=order: xp.linalg.vector_norm(x, axis=-1, keepdims=True, ord=order)  # noqa: E731
+        along = lambda xp, x, order=order: xp.linalg.vector_norm(x, axis=-1, keepdims=True, ord=order)
         yield make(f"linalg.vector_norm.ord{order}-axis", along, [[1.25, -0.75], [0.5, 2.0]])
         if order in (1, 2, inf):
             yield make(f"linalg.vector_norm.ord{order}-at-0", norm, [0.0, 0.0], like=lambda xp, x: 0 * x[0])
-    norm2 = lambda xp, x: xp.linalg.vector_norm(x)  # noqa: E731
+    norm2 = lambda xp, x: xp.linalg.vector_norm(x)
     yield make("linalg.vector_norm.matrix", norm2, real(2, 2))
     yield make("linalg.vector_norm.axes", lambda xp, x: xp.linalg.vector_norm(x, axis=(0, 2)), real(2, 1, 2))
     yield make("linalg.vector_norm.complex", norm2, cplx(2))
@@ -147,10 +147,10 @@ def _norms() -> Iterator[Scenario]:
     yield make("linalg.vector_norm.tied-inf", lambda xp, x: xp.linalg.vector_norm(x, ord=inf), [3.0, -3.0, 1.0],
                like=lambda xp, x: (x[0] - x[1]) / 2)  # fmt: skip
     for name in ("fro", "nuc", 1, -1, 2, -2, inf, -inf):
-        norm = lambda xp, a, name=name: xp.linalg.matrix_norm(shifted(xp, a), ord=name)  # noqa: E731 - bound here
+        norm = lambda xp, a, name=name: xp.linalg.matrix_norm(shifted(xp, a), ord=name)
         yield make(f"linalg.matrix_norm.{name}", norm, real(2, 2))
         if name in ("fro", "nuc", 1, 2, inf):
-            bare = lambda xp, a, name=name: xp.linalg.matrix_norm(a, ord=name)  # noqa: E731
+            bare = lambda xp, a, name=name: xp.linalg.matrix_norm(a, ord=name)
             zero = scenario(
                 f"linalg.matrix_norm.{name}-at-0", bare, [[0.0, 0.0], [0.0, 0.0]], like=lambda xp, a: 0 * a[0, 0],
                 reference=lambda xp, a: 0 * a[0, 0], accuracy=LINALG,
@@ -164,9 +164,9 @@ def _repeated() -> Iterator[Scenario]:
     """A value that is repeated k times shares the derivative: the projection on its space over k."""
     make = partial(scenario, accuracy=LINALG)
     twice = [[2.0, 0.0], [0.0, 2.0]]
-    half = lambda xp, a: (a[0, 0] + a[1, 1]) / 2  # noqa: E731
-    largest = lambda xp, a: xp.linalg.eigvalsh((a + xp.matrix_transpose(a)) / 2)[-1]  # noqa: E731
-    smallest = lambda xp, a: xp.linalg.eigvalsh((a + xp.matrix_transpose(a)) / 2)[0]  # noqa: E731
+    half = lambda xp, a: (a[0, 0] + a[1, 1]) / 2
+    largest = lambda xp, a: xp.linalg.eigvalsh((a + xp.matrix_transpose(a)) / 2)[-1]
+    smallest = lambda xp, a: xp.linalg.eigvalsh((a + xp.matrix_transpose(a)) / 2)[0]
     yield make("linalg.eigvalsh.repeated-largest", largest, twice, like=half, reference=half)
     yield make("linalg.eigvalsh.repeated-smallest", smallest, twice, like=half, reference=half)
     yield make("linalg.svdvals.repeated-largest", lambda xp, a: xp.linalg.svdvals(a)[0], twice, like=half, reference=half)

@@ -45,13 +45,13 @@ def _tables() -> Iterator[Scenario]:
                 yield make(f"{prefix}.matmul.{variant}", lambda xp, x, y, get=get: get(xp).matmul(x, y), a, b)
         for variant, (a, b, axes) in _TENSORDOT.items():
             if prefix == "linear_algebra" or variant == "pairs":
-                dot = lambda xp, x, y, get=get, axes=axes: get(xp).tensordot(x, y, axes=axes)  # noqa: E731
+                dot = lambda xp, x, y, get=get, axes=axes: get(xp).tensordot(x, y, axes=axes)
                 yield make(f"{prefix}.tensordot.{variant}", dot, a, b)
         for variant, (a, b, axis) in _VECDOT.items():
             if prefix == "linear_algebra" or variant == "rows":
-                inner = lambda xp, x, y, get=get, axis=axis: get(xp).vecdot(x, y, axis=axis)  # noqa: E731
+                inner = lambda xp, x, y, get=get, axis=axis: get(xp).vecdot(x, y, axis=axis)
                 yield make(f"{prefix}.vecdot.{variant}", inner, a, b)
-        transpose = lambda xp, x, get=get: get(xp).matrix_transpose(x)  # noqa: E731
+        transpose = lambda xp, x, get=get: get(xp).matrix_transpose(x)
         yield scenario(f"{prefix}.matrix_transpose.stack", transpose, real(2, 1, 3), accuracy=EXACT)
 
 
@@ -60,7 +60,9 @@ def _operators() -> Iterator[Scenario]:
     yield make("linear_algebra.matmul.operator", lambda xp, x, y: x @ y, real(2, 3), real(3, 2))
     yield make("linear_algebra.matmul.gram", lambda xp, x: x.T @ x, real(3, 2))
     yield make("linear_algebra.matmul.square", lambda xp, x: x @ x, real(2, 2))
-    yield make("linear_algebra.matmul.constant", lambda xp, x: x @ xp.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=x.dtype), real(2, 2))
+    yield make(
+        "linear_algebra.matmul.constant", lambda xp, x: x @ xp.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=x.dtype), real(2, 2)
+    )
     yield scenario("linear_algebra.matrix_transpose.attribute-mT", lambda xp, x: x.mT, real(2, 1, 3), accuracy=EXACT)
     yield scenario("linear_algebra.matrix_transpose.attribute-T", lambda xp, x: x.T, cplx(2, 3), accuracy=EXACT)
 

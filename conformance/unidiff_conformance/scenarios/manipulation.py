@@ -99,9 +99,9 @@ def _creation_inside() -> Iterator[Scenario]:
         "eye": lambda xp, x: xp.eye(x.shape[0], dtype=x.dtype)[1, :],
     }
     for name, maker in makers.items():
-        inside = lambda xp, x, maker=maker: maker(xp, x) * x + maker(xp, x)  # noqa: E731 - `maker` is bound here
+        inside = lambda xp, x, maker=maker: maker(xp, x) * x + maker(xp, x)
         yield scenario(f"creation.{name}.inside", inside, real(3), accuracy=ARITHMETIC)
-        constant = lambda xp, x, maker=maker: maker(xp, x)  # noqa: E731
+        constant = lambda xp, x, maker=maker: maker(xp, x)
         yield scenario(f"creation.{name}.alone", constant, real(3), accuracy=EXACT, clause=Clause.CONSTANT)
 
 
@@ -110,7 +110,7 @@ def _table() -> Iterator[Scenario]:
     for category, rows in (("manipulation", _TABLE), ("creation", _CREATION), ("data_type", _DTYPES)):
         for id, inputs, function in rows:
             yield make(f"{category}.{id}", function, *inputs)
-    square = lambda xp, x: xp.reshape(x, (3, 2)) * xp.permute_dims(x, (1, 0))  # noqa: E731
+    square = lambda xp, x: xp.reshape(x, (3, 2)) * xp.permute_dims(x, (1, 0))
     yield scenario("manipulation.reshape.times-transpose", square, real(2, 3), accuracy=ARITHMETIC)
 
 

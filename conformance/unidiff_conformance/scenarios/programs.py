@@ -50,7 +50,9 @@ def _programs() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=TRANSCENDENTAL)
     yield make("program.identity.itself", lambda xp, x: x, real(3), accuracy=EXACT)
     yield make("program.identity.twice", lambda xp, x: (x, x), real(2), accuracy=EXACT)
-    yield make("program.constant.output", lambda xp, x: xp.ones(2, dtype=x.dtype), real(3), accuracy=EXACT, clause=Clause.CONSTANT)
+    yield make(
+        "program.constant.output", lambda xp, x: xp.ones(2, dtype=x.dtype), real(3), accuracy=EXACT, clause=Clause.CONSTANT
+    )
     yield make("program.unused.argument", lambda xp, x, y: 2 * x, real(3), real(2), accuracy=EXACT, clause=Clause.CONSTANT)
     yield make("program.several.outputs", lambda xp, x, y: (x * y, xp.sum(x), y), real(2), real(2), accuracy=ARITHMETIC)
     yield make("program.several.one-constant", lambda xp, x: (x * x, xp.zeros(2, dtype=x.dtype)), real(2), accuracy=ARITHMETIC)
@@ -59,22 +61,26 @@ def _programs() -> Iterator[Scenario]:
     yield make("program.branch.positive", _branch, real(3, low=0.1), requires=["control_flow"])
     yield make("program.branch.negative", _branch, real(3, high=-0.1), requires=["control_flow"])
     # The reference stops later than any dtype would; at the root, further steps change neither value nor derivative.
-    newton = lambda xp, x: xp.sqrt(x)  # noqa: E731
-    yield make("program.loop.newton", _newton, real(2, low=0.5, high=4), reference=newton, requires=["control_flow"], max_order=1)
+    newton = lambda xp, x: xp.sqrt(x)
+    yield make(
+        "program.loop.newton", _newton, real(2, low=0.5, high=4), reference=newton, requires=["control_flow"], max_order=1
+    )
     yield make("program.loop.recurrence", _recurrence, real(2), real(2, 2), accuracy=REDUCTION)
     yield make("program.model.mlp", _mlp, real(2, 2), real(2, 3), real(3), real(3), accuracy=REDUCTION)
     yield make("program.model.logistic", _logistic, real(2), real(3, 2), accuracy=REDUCTION)
     yield make("program.model.rosenbrock", _rosenbrock, real(4), accuracy=REDUCTION)
     yield make("program.model.logsumexp", _logsumexp, real(2, 3), accuracy=REDUCTION)
-    yield make("program.model.surface", lambda xp, x: xp.sin(x[0]) * xp.cos(x[1]) + xp.sin(x[0] / 2) * xp.cos(x[1] / 2), real(2))
-    squared = lambda xp, z: xp.sum(xp.real(z * xp.conj(z)))  # noqa: E731
+    yield make(
+        "program.model.surface", lambda xp, x: xp.sin(x[0]) * xp.cos(x[1]) + xp.sin(x[0] / 2) * xp.cos(x[1] / 2), real(2)
+    )
+    squared = lambda xp, z: xp.sum(xp.real(z * xp.conj(z)))
     yield make("program.complex.squared-modulus", squared, cplx(3), accuracy=ARITHMETIC)
     yield make("program.complex.holomorphic", lambda xp, z: xp.exp(z) * z + 1 / (z + 4), cplx(3))
     yield make("program.complex.conjugate-product", lambda xp, z, w: xp.conj(z) * w, cplx(2), cplx(2), accuracy=ARITHMETIC)
     yield make("program.complex.real-through", lambda xp, x: xp.real((x + 1j) * (x - 2j) * 1j), real(3), accuracy=ARITHMETIC)
     yield make("program.complex.imaginary-constant", lambda xp, x: 1j * x, real(3), accuracy=EXACT)
     yield make("program.complex.argument", lambda xp, z: xp.atan2(xp.imag(z), xp.real(z)), cplx(3))
-    comparison = lambda xp, x: x * xp.astype(x > 0, x.dtype)  # noqa: E731
+    comparison = lambda xp, x: x * xp.astype(x > 0, x.dtype)
     yield make("program.mask.comparison", comparison, real(4), accuracy=EXACT)
 
 

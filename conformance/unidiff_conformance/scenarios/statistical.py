@@ -49,7 +49,7 @@ def _reductions() -> Iterator[Scenario]:
         fractional = _call(name, axis=1, correction=0.5, keepdims=True)
         yield scenario(f"statistical.{name}.fractional-correction", fractional, real(2, 3), accuracy=REDUCTION)
     for name in ("sum", "prod"):
-        typed = lambda xp, x, name=name: getattr(xp, name)(x, dtype=x.dtype)  # noqa: E731 - `name` is bound here
+        typed = lambda xp, x, name=name: getattr(xp, name)(x, dtype=x.dtype)
         yield scenario(f"statistical.{name}.dtype", typed, real(2, 3), accuracy=REDUCTION)
         yield scenario(f"statistical.{name}.empty", _call(name), real(0), accuracy=EXACT)
         yield scenario(f"statistical.{name}.empty-axis", _call(name, axis=0), real(0, 3), accuracy=EXACT)
@@ -94,15 +94,15 @@ def _kinks() -> Iterator[Scenario]:
         yield make(f"{base}.tie", _call(name), tied, like=lambda xp, x: (x[1] + x[2]) / 2)
         yield make(f"{base}.all-tied", _call(name), [1.0, 1.0, 1.0], like=lambda xp, x: xp.mean(x))
         matrix = [[sign * value for value in row] for row in ([2.0, 2.0, 1.0], [0.0, 2.0, 2.0])]
-        rows = lambda xp, x: xp.stack([(x[0, 0] + x[0, 1]) / 2, (x[1, 1] + x[1, 2]) / 2])  # noqa: E731
-        yield make(f"{base}.tie-rows", _call(name, axis=1), matrix, like=rows)
-        whole = lambda xp, x: (x[0, 0] + x[0, 1] + x[1, 1] + x[1, 2]) / 4  # noqa: E731
+        halves = lambda xp, x: xp.stack([(x[0, 0] + x[0, 1]) / 2, (x[1, 1] + x[1, 2]) / 2])
+        yield make(f"{base}.tie-rows", _call(name, axis=1), matrix, like=halves)
+        whole = lambda xp, x: (x[0, 0] + x[0, 1] + x[1, 1] + x[1, 2]) / 4
         yield make(f"{base}.tie-all-axes", _call(name), matrix, like=whole)
         yield make(f"{base}.tie-tuple-axis", _call(name, axis=(0, 1), keepdims=True), matrix,
                    like=lambda xp, x, whole=whole: xp.reshape(whole(xp, x), (1, 1)))  # fmt: skip
     yield make("statistical.std.constant", _call("std"), [1.5, 1.5, 1.5], like=lambda xp, x: 0 * x[0])
     rows = [[1.0, 1.0], [1.0, 3.0]]
-    half = lambda xp, x: xp.stack([0 * x[0, 0], (x[1, 1] - x[1, 0]) / 2])  # noqa: E731
+    half = lambda xp, x: xp.stack([0 * x[0, 0], (x[1, 1] - x[1, 0]) / 2])
     yield make("statistical.std.constant-row", _call("std", axis=1), rows, like=half)
     yield make("statistical.std.single", _call("std"), [2.0], like=lambda xp, x: 0 * x[0])
     yield make("statistical.std.0-d", _call("std"), 2.0, like=lambda xp, x: 0 * x)

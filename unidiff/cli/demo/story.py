@@ -70,7 +70,7 @@ class Outcome:
         reference = self.done[0]
         ends = Counter(kind for path in run.surface.paths.values() for kind in path.kinds)
         points = runs.path_difference(run.surface, reference.surface)
-        difference = "" if run is reference else f"points {points:.1e}"
+        difference = "reference" if run is reference else f"points {points:.1e}"
         rows = [[run.name, run.device, "surface", count(ends), difference, f"{run.surface_seconds:.1f} s"]]
         if run.digits is not None and reference.digits is not None:
             result = f"{run.digits.accuracy:.2%} right, loss {run.digits.losses[-1]:.12f}"

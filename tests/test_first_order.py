@@ -245,7 +245,7 @@ def test_second_order_in_every_pair_of_modes(array, check, modes):
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_repeated_gradients(array, check, order):
-    f = lambda x: x**5  # noqa: E731
+    f = lambda x: x**5
     for _ in range(order):
         f = ud.grad(f)
     check(f(array(1.3)), np.asarray(np.prod(range(6 - order, 6)) * 1.3 ** (5 - order)))

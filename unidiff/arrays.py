@@ -45,10 +45,12 @@ def array_namespace(*arrays: Array) -> Namespace:
     found = None
     for x in arrays:
         kind = _of_type(x)
-        if kind is found or kind is _SCALAR or x is None:
+        if kind is _SCALAR or x is None:
             continue
         if kind is None:
             raise _not_an_array(x)
+        if kind is found:
+            continue
         if found is not None:
             raise MixedBackendsError(
                 f"The arrays belong to {found.name!r} and {kind.name!r}; convert them to one library first, for example with "

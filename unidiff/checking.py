@@ -11,7 +11,7 @@ from unidiff.calls import Call, Output
 from unidiff.derive import CompleteBackend, size
 from unidiff.dispatch import dtype_name
 from unidiff.errors import ArgumentError, DerivativeMismatchError
-from unidiff.first_order import jvp, sequence, vjp
+from unidiff.first_order import check_callable, jvp, sequence, vjp
 
 __all__ = ["check_grads"]
 
@@ -85,6 +85,7 @@ def check_grads(
     """
     from random import Random  # not needed by `import unidiff`
 
+    check_callable(f)
     modes = tuple(modes)
     if not modes or not {"fwd", "rev"} >= set(modes):
         raise ArgumentError(f"modes must be made of 'fwd' and 'rev', but it is {modes!r}.")

@@ -1,4 +1,4 @@
-"""The conformance suite of unidiff: do all backends have the same derivatives, and are they right?
+"""The conformance suite of unidiff: whether all backends have the same derivatives, and the right ones.
 
 A scenario (`unidiff_conformance.scenario`) is a function written once against the array API standard, with inputs and what
 the derivative standard says about it. Oracles (`unidiff_conformance.oracles`) compute what is wanted without any backend.

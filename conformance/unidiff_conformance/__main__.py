@@ -1,4 +1,4 @@
-"""``python -m unidiff_conformance``: is this backend right?"""
+"""The command ``python -m unidiff_conformance``, which says whether a backend is right."""
 
 import argparse
 import os

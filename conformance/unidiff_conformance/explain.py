@@ -32,7 +32,9 @@ def explain(item: Scenario | Behaviour) -> str:
 def _oracle(item: Scenario) -> str:
     if item.jacobian is not None:
         return "written down by hand from the clause"
-    model = "the function that is like it here" if item.like is not None else item.reference and "a reference" or "the function"
+    model = (
+        "the function that is like it here" if item.like is not None else "a reference" if item.reference else "the function"
+    )
     return f"differences of {model} in {np.finfo(np.longdouble).nmant + 1}-bit arithmetic, extrapolated to step 0"
 
 

@@ -97,7 +97,7 @@ class MissingConjugate(Mutant):
         outs, pullback, *aux = self.good.vjp(f, primals, has_aux=has_aux)
 
         def transposed(cotangents: Sequence[Any]) -> Any:
-            conj = lambda x: self.namespace(x).conj(x)  # type: ignore[attr-defined]  # noqa: E731 - set in __init__
+            conj = lambda x: self.namespace(x).conj(x)  # type: ignore[attr-defined]  # set in __init__
             return tuple(map(conj, pullback(tuple(map(conj, cotangents)))))
 
         return outs, transposed, *aux
@@ -108,7 +108,7 @@ class TransposedJacobian(Mutant):
 
     def jacrev(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         outs, jacobian, *aux = self.good.jacrev(f, primals, has_aux=has_aux)
-        flip = lambda j: j.T if j.ndim == 2 else j  # noqa: E731
+        flip = lambda j: j.T if j.ndim == 2 else j
         return outs, tuple(tuple(map(flip, row)) for row in jacobian), *aux
 
 
@@ -142,7 +142,7 @@ class SharedMemory(Mutant):
 
     def vjp(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         outs, pullback, *aux = self.good.vjp(f, primals, has_aux=has_aux)
-        same = lambda out: next((p for p in primals if p.shape == out.shape and np.array_equal(p, out)), out)  # noqa: E731
+        same = lambda out: next((p for p in primals if p.shape == out.shape and np.array_equal(p, out)), out)
         return (tuple(map(same, outs)) if all(isinstance(p, np.ndarray) for p in primals) else outs), pullback, *aux
 
 
@@ -167,8 +167,8 @@ class SwallowedException(Mutant):
     def vjp(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         try:
             return self.good.vjp(f, primals, has_aux=has_aux)
-        except Exception:
-            return tuple(primals), lambda cotangents: tuple(0 * p for p in primals)
+        except Exception:  # noqa: BLE001 - this is what is wrong with it
+            return tuple(primals), lambda _: tuple(0 * p for p in primals)
 
 
 class CalledTwice(Mutant):

@@ -6,7 +6,7 @@ array). In these coordinates the VJP is the transposed Jacobian, whatever is com
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ class Oracle:
         )
 
 
-@lru_cache(maxsize=None)
+@cache
 def oracle(scenario: Scenario) -> Oracle:
     """Return the oracle of a scenario; one is enough for all backends, dtypes and modes."""
     return Oracle(scenario)

@@ -63,7 +63,7 @@ def cholesky(a: Matrix, /, *, upper: bool = False) -> Matrix:
     return np.conj(lower.T) if upper else lower
 
 
-def qr(a: Matrix, /, *, mode: str = "reduced") -> SimpleNamespace:
+def qr(a: Matrix, /) -> SimpleNamespace:
     """Return the reduced factorization whose R has a positive diagonal; functions compared must not depend on the gauge."""
     r = cholesky(np.conj(a.swapaxes(-1, -2)) @ a, upper=True)
     return SimpleNamespace(Q=a @ inv(r), R=r)
@@ -96,8 +96,10 @@ def eigh(a: Matrix) -> SimpleNamespace:
     return SimpleNamespace(eigenvalues=np.real(found.eigenvalues[order]), eigenvectors=vectors)
 
 
-def svd(a: Matrix, /, *, full_matrices: bool = True) -> SimpleNamespace:
+def svd(a: Matrix, /, *, full_matrices: bool = False) -> SimpleNamespace:
     """Return the reduced decomposition of a matrix of full rank; functions compared must not depend on the gauge."""
+    if full_matrices and a.shape[-2] != a.shape[-1]:
+        raise NotImplementedError("only what does not depend on a gauge is compared")
     if a.shape[-2] < a.shape[-1]:
         flipped = svd(np.conj(a.swapaxes(-1, -2)))
         adjoint = [np.conj(m.swapaxes(-1, -2)) for m in (flipped.Vh, flipped.U)]
@@ -107,7 +109,7 @@ def svd(a: Matrix, /, *, full_matrices: bool = True) -> SimpleNamespace:
     return SimpleNamespace(U=a @ v / s[..., None, :], S=s, Vh=np.conj(v.swapaxes(-1, -2)))
 
 
-def pinv(a: Matrix, /, *, rtol: Any = None) -> Matrix:
+def pinv(a: Matrix, /) -> Matrix:
     """Return the pseudo-inverse of a matrix of full rank."""
     adjoint = np.conj(a.swapaxes(-1, -2))
     return solve(adjoint @ a, adjoint) if a.shape[-2] >= a.shape[-1] else adjoint @ inv(a @ adjoint)

@@ -22,7 +22,7 @@ SHOWN = 40
 def progress(backend: str, total: int, enabled: bool) -> Iterator[Callable[[str], None]]:
     """Show which case is running; yields a function to be called with the id of each case once it is done."""
     if not enabled:
-        yield lambda case: None
+        yield lambda _: None
         return
     try:
         from rich.console import Console
@@ -45,7 +45,7 @@ def progress(backend: str, total: int, enabled: bool) -> Iterator[Callable[[str]
 def _counter(backend: str, total: int) -> Callable[[str], None]:
     done = 0
 
-    def advance(case: str) -> None:
+    def advance(_: str) -> None:
         nonlocal done
         done += 1
         print(f"\r{backend} {done}/{total}", end="\n" if done == total else "", flush=True)

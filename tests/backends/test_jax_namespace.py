@@ -25,10 +25,10 @@ def xp():
     return ud.namespace("jax")
 
 
-MENDED = (
-    "abs broadcast_arrays clip copysign hypot logaddexp max maximum meshgrid min minimum nextafter permute_dims pow sign sort std "
-    "unique_all unique_counts unique_inverse unique_values var"
-).split()
+MENDED = """
+    abs broadcast_arrays clip copysign hypot logaddexp max maximum meshgrid min minimum nextafter permute_dims pow sign sort std
+    unique_all unique_counts unique_inverse unique_values var
+""".split()
 STANDARD = """
     e inf nan newaxis pi bool complex64 complex128 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64
     asarray meshgrid tril triu arange empty empty_like eye full full_like linspace ones ones_like zeros zeros_like from_dlpack
@@ -174,6 +174,7 @@ KINKS = {
         [[0, 0.5, 1, 0.5, 0, 1 / 3, 0, 0], [1, 0.5, 0, 0, 0, 1 / 3, 0.5, 0], [0, 0, 0, 0.5, 1, 1 / 3, 0.5, 1]],
     ),
     "clip-crossed-bounds": (lambda xp, x, a, b: xp.clip(x, a, b), [[0.0], [5.0], [0.0]], [[0], [0], [1]]),
+    "clip-nan": (lambda xp, x: xp.clip(x, 0, 1), [[nan, 0.5]], [[nan, 1]]),
     "pow-0": (lambda xp, x: xp.pow(x, 0.0), [[0.0, 2.0]], [[0, 0]]),
     "pow-1": (lambda xp, x: xp.pow(x, 1.0), [[0.0, 2.0]], [[1, 1]]),
     "pow-int": (lambda xp, x: xp.pow(x, 2), [[0.0, -2.0]], [[0, -4]]),

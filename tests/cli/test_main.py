@@ -36,10 +36,12 @@ def unidiff_register_commands():
 """
 
 
-def run_program(*arguments: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run_program(
+    *arguments: str, module: str = "unidiff", path: Path | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the program in a process of its own, with ``path`` before all else on the import path."""
     environment = dict(os.environ) | ({"PYTHONPATH": str(path)} if path is not None else {})
-    command = [sys.executable, "-m", "unidiff", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False, timeout=120)
 
 
@@ -89,11 +91,12 @@ def test_explains_itself_when_its_files_are_overwritten(tmp_path: Path) -> None:
     shutil.copytree(Path(unidiff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "__init__.py").write_text("from unidiff.patch import PatchSet\n")
     (package / "patch.py").write_text("class PatchSet: pass\n")
+    (package / "__main__.py").write_text("raise SystemExit('the program of the other distribution')\n")
     (package / "errors.py").write_text("class UnidiffParseError(Exception): pass\n")
     info = tmp_path / "unidiff-0.7.5.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unidiff\nVersion: 0.7.5\n")
-    done = run_program("backends", path=tmp_path, cwd=tmp_path)
+    done = run_program("doctor", module="unidiff.cli", path=tmp_path, cwd=tmp_path)
     assert done.returncode == 1
     assert "'unidiff' 0.7.5" in done.stderr
     assert "pip uninstall" in done.stderr

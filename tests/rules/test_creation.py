@@ -1,5 +1,6 @@
 """Creation functions: constants, parts of matrices, and numbers that are traced."""
 
+import array_api_strict
 import numpy as np
 import pytest
 
@@ -142,3 +143,55 @@ def test_traced_namespace_makes_constants_of_its_own_kind(engine):
     engine.value_and_grad(loss, (engine.asarray([2.0, 1.0]),))
     assert all(kinds)
     assert len(kinds) == 6
+
+
+MAKERS = {
+    "zeros": lambda xp, x: xp.zeros(2),
+    "ones": lambda xp, x: xp.ones(2),
+    "full": lambda xp, x: xp.full(2, 1.0),
+    "full traced": lambda xp, x: xp.full(2, x[0]),
+    "full_like": lambda xp, x: xp.full_like(x, 1.0),
+    "zeros_like": lambda xp, x: xp.zeros_like(x),
+    "eye": lambda xp, x: xp.eye(2),
+    "arange": lambda xp, x: xp.arange(2.0),
+    "arange traced": lambda xp, x: xp.arange(x[1]),
+    "linspace": lambda xp, x: xp.linspace(0.0, 1.0, 2),
+    "linspace traced": lambda xp, x: xp.linspace(0.0, x[0], 2),
+    "asarray": lambda xp, x: xp.asarray([1.0, 2.0]),
+    "asarray traced": lambda xp, x: xp.asarray([x[0], 2.0]),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("engine", ["strict"], indirect=True)
+def test_created_arrays_follow_the_device_of_the_arguments(name, engine):
+    other = array_api_strict.Device("device1")
+    xp = engine.namespace()
+    x = xp.asarray([1.0, 2.0], device=other)
+    devices = []
+
+    def loss(x):
+        for namespace in (xp, x.__array_namespace__()):
+            devices.append(MAKERS[name](namespace, x).device)
+        return (xp.sum(x * x),)
+
+    _, (g,) = engine.value_and_grad(loss, (x,))
+    engine.jvp(loss, (x,), (x,))
+    assert devices == [other] * 4
+    assert g.device == other
+    assert xp.zeros(2).device != other
+
+
+@pytest.mark.parametrize("engine", ["strict"], indirect=True)
+def test_a_named_device_and_an_array_stay_where_they_are(engine):
+    other, third = array_api_strict.Device("device1"), array_api_strict.Device("device2")
+    xp = engine.namespace()
+    elsewhere = xp.asarray([1.0], device=third)
+    devices = []
+
+    def loss(x):
+        devices.extend([xp.zeros(2, device=third).device, xp.asarray(elsewhere).device, xp.asarray([1.0], device=third).device])
+        return (xp.sum(x),)
+
+    engine.value_and_grad(loss, (xp.asarray([1.0, 2.0], device=other),))
+    assert devices == [third] * 3

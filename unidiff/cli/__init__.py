@@ -1,4 +1,4 @@
-"""The command line ``unidiff``, also ``python -m unidiff``.
+"""The command line ``unidiff``, also ``python -m unidiff`` and ``python -m unidiff.cli``.
 
 Nothing heavy is imported before a command is known; what it needs is imported by the command itself.
 """

@@ -68,7 +68,7 @@ class TracedArrayMethods(TracedArray):
         return self._domain.traced
 
     def __getitem__(self, key: Any, /) -> Any:
-        if type(key) is not int:
+        if type(key) is not int and type(key) is not slice:
             key = plain_key(key)
         return self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
 

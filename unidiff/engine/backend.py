@@ -12,10 +12,11 @@ from unidiff.backend import BackendInfo
 from unidiff.engine.batching import BatchTrace
 from unidiff.engine.domain import Domain
 from unidiff.engine.forward import ForwardTrace
+from unidiff.engine.placement import beside
 from unidiff.engine.reverse import ReverseTrace, pull_back
 from unidiff.engine.rule import Rule
 from unidiff.engine.shapes import cast
-from unidiff.engine.tracing import Library, Trace, TracedArray, new_level, open_trace, wrap_constant
+from unidiff.engine.tracing import Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant
 from unidiff.errors import TracedConversionError
 
 
@@ -115,7 +116,7 @@ class EngineBackend:
     def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
         primals, tangents = tuple(map(self._lift, primals)), tuple(map(self._lift, tangents))
-        with new_level() as level:
+        with NewLevel() as level:
             trace = open_trace(ForwardTrace, self.domain, level, (*primals, *tangents))
             try:
                 outs, aux = _call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
@@ -131,12 +132,12 @@ class EngineBackend:
     def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int) -> tuple[Array, ...]:
         """Return what ``f`` gives for each slice along the first axis of the batched arguments, stacked along a first axis."""
         args = tuple(map(self._lift, args))
-        with new_level() as level:
+        with NewLevel() as level:
             trace = open_trace(BatchTrace, self.domain, level, args)
             trace.size = size
             args = tuple(map(trace.lower, args))
             try:
-                outs = f(*(trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)))
+                outs, _ = _call(f, [trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)], False)
             finally:
                 trace.close()
         values, nodes = self._split(trace, outs)
@@ -194,7 +195,7 @@ class EngineBackend:
         self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
     ) -> tuple[ReverseTrace, Arrays, Arrays]:
         primals = [self._lift(x) for x in primals]
-        with new_level() as level:
+        with NewLevel() as level:
             trace = open_trace(ReverseTrace, self.domain, level, tuple(primals))
             trace.lasting = lasting
             try:
@@ -216,7 +217,7 @@ class EngineBackend:
     def _pull(
         self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool, given: Arrays
     ) -> tuple[Array, ...]:
-        plain = trace.base and not any(isinstance(seed, TracedArray) for _, seed in seeds)
+        plain = trace.base and not any_traced([seed for _, seed in seeds])
         xp = self.domain.raw if plain else self.domain.nested
         if not plain:
             seeds = [(node, self.domain.beside_traced(seed)) for node, seed in seeds]
@@ -244,10 +245,12 @@ class EngineBackend:
         return self.library.xp.asarray(x, copy=True)
 
     def _release(self, trace: Trace, aux: Arrays) -> tuple[Array, ...]:
-        return self._finish([trace.lower(x) for x in aux], ())
+        return self._finish([trace.lower(x) for x in aux], ()) if aux else ()
 
     def _finish(self, results: Sequence[Array], given: Sequence[Array], *, always: bool = False) -> tuple[Array, ...]:
         """Make results the caller's own: arrays, not scalars, that share memory with nothing given nor with each other."""
+        if not results:
+            return ()
         own = self.library.own
         if own is None:
             if not self.library.mutable:
@@ -263,4 +266,5 @@ class EngineBackend:
 
 
 def _call(f: Callable[..., Any], args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
-    return f(*args) if has_aux else (f(*args), ())
+    with beside(args):
+        return f(*args) if has_aux else (f(*args), ())

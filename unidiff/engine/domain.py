@@ -64,6 +64,7 @@ class Domain:
         self.name = library.name
         self.array_types = library.array_types
         self.operands: set[type] = {*SCALARS, *library.array_types}
+        self.operand_arrays = set(library.array_types) - set(library.scalar_types)
         self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
         self.array_class: type[TracedArray] = array_class(self)
         self.operations: dict[str, Operation] = {}

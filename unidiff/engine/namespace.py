@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unidiff._typing import Namespace
 from unidiff.engine.indexing import INDEXING
+from unidiff.engine.placement import placed
 from unidiff.engine.rule import Rule
 from unidiff.engine.tracing import Library, TracedArray, dispatch, wrap_constant
 from unidiff.errors import MissingRuleError, NotDifferentiableError
@@ -37,10 +38,13 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
         operation.function = _flat(rule, function)
         domain.operations[name] = operation
         _set(raw, name, implementation)
+        if rule.kind == "creation" and not name.endswith("_like"):
+            function = placed(domain, function)
         _set(plain, name, function)
         _set(traced, name, _wrapping(domain, function) if rule.kind == "creation" else function)
-    _set(plain, "asarray", partial(asarray, domain, plain))
-    _set(traced, "asarray", _wrapping(domain, partial(asarray, domain, plain)))
+    convert = placed(domain, partial(asarray, domain, plain), converts=True)
+    _set(plain, "asarray", convert)
+    _set(traced, "asarray", _wrapping(domain, convert))
     for face in (plain, traced):
         _refuse_unruled(domain, library.xp, face)
     return raw, plain, traced

@@ -96,7 +96,7 @@ class ReverseTrace(Trace):
         if not op.simple:
             return self.process(op, (x, *args), kwargs)
         value = x._value
-        if args:
+        if not self.domain.operand_arrays.isdisjoint(map(type, args)):
             args = tuple(map(self._frozen, args))
         ans = op.raw(value, *args, **kwargs) if self.base else op.function(value, *args, **kwargs)
         shape, dtype = value.shape, value.dtype
@@ -106,9 +106,8 @@ class ReverseTrace(Trace):
             return wrap_constant(self.domain, ans)
         else:
             restoration = (shape, dtype)
-        device = self.domain.device
-        kept_ans = ans if op.keeps_ans else Aval(ans.shape, ans.dtype, device(ans))
-        kept = value if op.keeps_first else Aval(shape, dtype, device(value))
+        kept_ans = ans if op.keeps_ans else Aval(ans.shape, ans.dtype, ans.device)
+        kept = value if op.keeps_first else Aval(shape, dtype, value.device)
         pull = op.rule.vjps[0]
         tape = self.tape
         tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
@@ -121,11 +120,22 @@ class ReverseTrace(Trace):
         """Record an elementwise function of two traced arrays."""
         value1, value2 = x1._value, x2._value
         ans = op.raw(value1, value2) if self.base else op.function(value1, value2)
-        (push1, push2), (needs1, needs2) = op.pushes, op.needs
+        push1, push2 = op.pushes
+        needs1, needs2 = op.needs
         edge = (push2, x2._node, needs2(value1, value2, ans), self._restoration(value2, ans), None)
         tape = self.tape
         tape.append((push1, x1._node, needs1(value1, value2, ans), self._restoration(value1, ans), edge))
         return self.new(ans, self, len(tape) - 1)
+
+    def _restoration(self, value: Any, ans: Any) -> Any:
+        """Return the shape and dtype to bring a cotangent back to, None where broadcasting and promotion changed nothing."""
+        dtype = value.dtype
+        if dtype is ans.dtype:
+            shape = value.shape
+            return None if shape == ans.shape else (shape, dtype)
+        if self.domain.kind(ans.dtype) == "complex":
+            self.has_complex = True
+        return value.shape, dtype
 
     def _frozen(self, x: Any) -> Any:
         """Return a constant operand in a form that the tape may keep."""
@@ -150,21 +160,24 @@ class ReverseTrace(Trace):
         """Evaluate the operation and record an edge for each traced argument."""
         if op.rule.kind == "zero":
             return wrap_constant(self.domain, self.evaluate(op, [self.lower(arg) for arg in args], kwargs))
-        values = [self._frozen(self.lower(arg)) if type(arg) is not self.new else self.lower(arg) for arg in args]
+        values, own = [], []
+        for position, arg in enumerate(args):
+            if type(arg) is self.new and arg._trace is self:
+                own.append(position)
+                values.append(arg._value)
+            else:
+                values.append(self._frozen(self.lower(arg)))
         ans = self.evaluate(op, values, kwargs)
-        single = not isinstance(ans, (tuple, list))
-        if single and self._exact(ans):
-            return wrap_constant(self.domain, ans)
-        traced = [i for i, arg in enumerate(args) if isinstance(arg, TracedArray) and arg._trace is self]
-        edge = self._edges(op, args, values, ans, kwargs, traced)
+        if isinstance(ans, (tuple, list)):
+            edge = self._edges(op, args, values, ans, kwargs, own)
+            return wrap_constant(self.domain, ans) if edge is None else self._several(ans, edge)
+        edge = None if self._exact(ans) else self._edges(op, args, values, ans, kwargs, own)
         if edge is None:
             return wrap_constant(self.domain, ans)
-        if single:
-            node = self._node(ans, edge)
-            if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
-                _share_memory(args[0], node)
-            return node
-        return self._several(ans, edge)
+        node = self._node(ans, edge)
+        if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
+            _share_memory(args[0], node)
+        return node
 
     def _exact(self, ans: Any) -> bool:
         kind = self.domain.kind(ans.dtype)
@@ -173,24 +186,26 @@ class ReverseTrace(Trace):
         return bool(kind == "exact")
 
     def _edges(
-        self, op: Any, args: Any, values: list[Any], ans: Any, kwargs: Mapping[str, Any], traced: list[int]
+        self, op: Any, args: Any, values: list[Any], ans: Any, kwargs: Mapping[str, Any], own: list[int]
     ) -> Edge | None:
         rule = op.rule
-        elementwise = rule.kind == "elementwise"
+        elementwise, variadic, vjps = rule.kind == "elementwise", rule.variadic, rule.vjps
         residuals = () if elementwise else self._residuals(rule, values, ans)
         edge: Edge | None = None
         needed: tuple[Any, ...]
-        for position in reversed(traced):
-            pull = pull_of(op, position)
+        for position in reversed(own):
+            if position >= len(vjps) and not variadic:
+                raise MissingRuleError(f"{op.name} has no reverse rule for its argument {position}")
+            pull = vjps[0] if variadic else vjps[position]
             if pull is None:
                 continue
             if elementwise:
                 needed = tuple(ans if i < 0 else values[i] for i in rule.residuals[position])
             else:
-                needed = (position, *residuals) if rule.variadic else residuals
+                needed = (position, *residuals) if variadic else residuals
             if kwargs:
                 pull = partial(pull, **kwargs)
-            value: Any = values[position]
+            value = values[position]
             edge = (pull, args[position]._node, needed, (value.shape, value.dtype), edge)
         return edge
 
@@ -200,7 +215,9 @@ class ReverseTrace(Trace):
         kept = ans if -1 in keep else self._abstract(ans)
         if rule.variadic:
             return kept, tuple(values if 0 in keep else map(self._abstract, values))
-        return (kept, *(value if i in keep else self._abstract(value) for i, value in enumerate(values)))
+        if len(keep) >= len(values):
+            return (kept, *values)
+        return (kept, *[value if i in keep else self._abstract(value) for i, value in enumerate(values)])
 
     def _abstract(self, value: Any) -> Any:
         if isinstance(value, (TracedArray, *self.domain.array_types)):
@@ -237,16 +254,6 @@ def _share_memory(base: TracedArray, view: TracedArray) -> None:
     if not hasattr(base, "_memory"):
         base._memory = object()
     view._memory = base._memory
-
-
-def pull_of(op: Any, position: int) -> Any:
-    """Return the cotangent map of one argument, None for an argument that carries no derivative."""
-    vjps = op.rule.vjps
-    if op.rule.variadic:
-        return vjps[0]
-    if position >= len(vjps):
-        raise MissingRuleError(f"{op.name} has no reverse rule for its argument {position}")
-    return vjps[position]
 
 
 class Slots:
@@ -297,7 +304,7 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
     With ``consume`` the tape is emptied on the way, which frees the residuals as soon as they are used. ``in_place`` says
     that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two.
     """
-    last = max((node for node, _ in seeds), default=-1)
+    last = max([node for node, _ in seeds], default=-1)
     if consume:
         del tape[last + 1 :]
     cotangents: list[Any] = [None] * (last + 1)
@@ -355,4 +362,8 @@ def _scatter(
             buffer += total
         cotangents[parent] = total = buffer
         owned.add(parent)
-    domain.add_at(total, part.key, part.value)
+    key = part.key
+    if type(key) is int or type(key) is slice:
+        total[key] += part.value
+    else:
+        domain.add_at(total, key, part.value)

@@ -11,8 +11,8 @@ Levels live in a `contextvars.ContextVar`, so threads and asynchronous tasks do 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -203,15 +203,18 @@ class TracedArray:
         return self._domain.device(self._value)
 
 
-@contextmanager
-def new_level() -> Iterator[int]:
-    """Enter a level above the current one and leave it whatever happens."""
-    level = _level.get() + 1
-    token = _level.set(level)
-    try:
-        yield level
-    finally:
-        _level.reset(token)
+class NewLevel:
+    """A level above the current one, entered as a context and left whatever happens."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> int:
+        level = _level.get() + 1
+        self._token = _level.set(level)
+        return level
+
+    def __exit__(self, *exception: object) -> None:
+        _level.reset(self._token)
 
 
 TraceT = TypeVar("TraceT", bound=Trace)
@@ -219,8 +222,15 @@ TraceT = TypeVar("TraceT", bound=Trace)
 
 def open_trace(kind: Callable[[Any, int, bool], TraceT], domain: Any, level: int, args: tuple[Any, ...]) -> TraceT:
     """Make a trace at the level; it is a base trace where nothing encloses it and no argument is traced."""
-    base = level == 1 and not any(isinstance(arg, TracedArray) for arg in args)
-    return kind(domain, level, base)
+    return kind(domain, level, level == 1 and not any_traced(args))
+
+
+def any_traced(args: Iterable[Any]) -> bool:
+    """Whether one of the arguments is a traced array."""
+    for arg in args:  # noqa: SIM110  # a generator for any() costs more than the loop
+        if isinstance(arg, TracedArray):
+            return True
+    return False
 
 
 def wrap_constant(domain: Any, value: Any) -> Any:

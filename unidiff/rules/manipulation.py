@@ -9,6 +9,7 @@ from typing import Any
 from unidiff.engine.extend import (
     Array,
     Namespace,
+    along,
     composite,
     normalize_axes,
     part_cotangent,

@@ -158,7 +158,7 @@ def _through_clip(position: int) -> Any:
     def push(t: Any, ans: Any, *args: Any) -> Any:
         active = _active(*args)
         count = sum(a.astype(ans.dtype) for a in active)
-        return t * (active[position].astype(ans.dtype) / count)  # ties: minimum norm; NaN arguments: 0 / 0
+        return t * jnp.where(count == 0, jnp.nan, active[position] / count)  # ties: minimum norm; NaN arguments: NaN
 
     return push
 

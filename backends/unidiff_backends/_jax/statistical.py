@@ -41,7 +41,7 @@ def _extreme(reduce: Callable[..., Any], axis: Any) -> Callable[..., Any]:
     def push(t: Any, ans: Any, x: Any) -> Any:
         attains = x == ans
         count = jnp.sum(attains, axis=axis, keepdims=True, dtype=t.dtype)
-        share = attains.astype(t.dtype) / jnp.where(count == 0, jnp.nan, count)
+        share = jnp.where(count == 0, jnp.nan, attains / count)
         return jnp.sum(t * share, axis=axis, keepdims=True)
 
     return with_tangents(value, push)

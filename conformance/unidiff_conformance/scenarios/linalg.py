@@ -161,7 +161,7 @@ def _norms() -> Iterator[Scenario]:
 
 
 def _repeated() -> Iterator[Scenario]:
-    """A value that is repeated k times shares the derivative: the projection on its space over k."""
+    """Share the derivative of a value that is repeated k times: the projection on its space over k."""
     make = partial(scenario, accuracy=LINALG)
     twice = [[2.0, 0.0], [0.0, 2.0]]
     half = lambda xp, a: (a[0, 0] + a[1, 1]) / 2

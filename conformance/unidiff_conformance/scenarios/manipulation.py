@@ -108,8 +108,8 @@ def _creation_inside() -> Iterator[Scenario]:
 def _table() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=EXACT)
     for category, rows in (("manipulation", _TABLE), ("creation", _CREATION), ("data_type", _DTYPES)):
-        for id, inputs, function in rows:
-            yield make(f"{category}.{id}", function, *inputs)
+        for variant, inputs, function in rows:
+            yield make(f"{category}.{variant}", function, *inputs)
     square = lambda xp, x: xp.reshape(x, (3, 2)) * xp.permute_dims(x, (1, 0))
     yield scenario("manipulation.reshape.times-transpose", square, real(2, 3), accuracy=ARITHMETIC)
 

@@ -1,4 +1,7 @@
+import doctest
+import importlib
 import inspect
+import pkgutil
 
 import pytest
 
@@ -54,3 +57,15 @@ def test_errors_are_built_in_types_too():
     for name, builtin in expected.items():
         assert issubclass(getattr(ud.errors, name), (ud.errors.UnidiffError, builtin))
         assert issubclass(getattr(ud.errors, name), builtin)
+
+
+MODULES = [module.name for module in pkgutil.iter_modules(ud.__path__) if not module.ispkg and module.name != "__main__"]
+
+
+@pytest.mark.parametrize("name", ["__init__", *MODULES])
+def test_examples_in_the_documentation_run(name):
+    module = ud if name == "__init__" else importlib.import_module(f"unidiff.{name}")
+    results = doctest.testmod(module)
+    assert results.failed == 0
+    if name in ("first_order", "jacobians", "arrays", "tree", "registry", "checking", "__init__"):
+        assert results.attempted > 0

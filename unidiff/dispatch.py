@@ -17,8 +17,8 @@ _REAL = {"complex64": "float32", "complex128": "float64"}
 
 
 def dtype_name(dtype: DType) -> str:
-    """Return the standard's name of a dtype, such as ``"float32"`` for ``torch.float32``."""
-    return str(dtype).rpartition(".")[2]
+    """Return the standard's name of a dtype: of ``"float32"``, of a dtype object, or of a class as NumPy's namespace has."""
+    return getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
 
 
 def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = None) -> tuple[CompleteBackend, Any]:

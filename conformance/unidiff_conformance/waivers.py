@@ -18,7 +18,7 @@ class Waiver:
     Parameters
     ----------
     cases : str
-        Pattern of the cases ``id:dtype:mode``, with ``*`` and ``?``.
+        Patterns of cases ``id:dtype:mode`` as of `fnmatch`, separated by blanks.
     expect : str
         How they fail: "accuracy", "exception", "dtype", and so on, as `MismatchError.kind`.
     reason : str
@@ -34,11 +34,11 @@ class Waiver:
 
     def matches(self, case: str) -> bool:
         """Say whether the waiver is about a case."""
-        return fnmatchcase(case, self.cases)
+        return any(fnmatchcase(case, pattern) for pattern in self.cases.split())
 
     def concerns(self, id: str) -> bool:
         """Say whether any case of a scenario may match."""
-        return fnmatchcase(id, self.cases.split(":")[0])
+        return any(fnmatchcase(id, pattern.split(":")[0]) for pattern in self.cases.split())
 
 
 def read_waivers(path: Path) -> tuple[Waiver, ...]:

@@ -336,7 +336,7 @@ def test_devices(backend):
     assert backend.device(backend.asarray(1.0)) == device
     assert ud.to_device(jnp.ones(2), "cpu:0").device == jax.devices("cpu")[0]
     for unknown in ("cpu:99", "nonsense", "cpu:x", 3):
-        with pytest.raises(ud.errors.DeviceError, match=r"no device|is no device"):
+        with pytest.raises(ud.errors.DeviceError, match="no device"):
             backend.to_device(jnp.ones(2), unknown)
 
 

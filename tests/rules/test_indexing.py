@@ -89,24 +89,24 @@ def _assigned(key, value):
 
 
 ASSIGNED = {
-    "integer": (_assigned(lambda xp, x: 1, lambda xp, x: x[0] * x[2]), (3,)),
-    "slice": (_assigned(lambda xp, x: slice(1, None), lambda xp, x: x[:2] * x[:2]), (3,)),
-    "negative step": (_assigned(lambda xp, x: slice(None, None, -2), lambda xp, x: x[:2]), (3,)),
-    "broadcast": (_assigned(lambda xp, x: (slice(None), 1), lambda xp, x: x[0, 0] * x[1, 0]), (2, 2)),
-    "broadcast row": (_assigned(lambda xp, x: (slice(0, 2), ...), lambda xp, x, y: y), (3, 2), (2,)),
-    "number": (_assigned(lambda xp, x: 0, lambda xp, x: 2.0), (3,)),
-    "constant": (_assigned(lambda xp, x: slice(0, 2), lambda xp, x: xp.ones(2, dtype=x.dtype)), (3,)),
-    "mask": (_assigned(lambda xp, x: x > 0, lambda xp, x: 0.5), (3,)),
-    "mask with traced": (_assigned(lambda xp, x: x > 0, lambda xp, x: x[0] * x[1]), (3,)),
-    "ellipsis": (_assigned(lambda xp, x: ..., lambda xp, x, y: y * x), (2, 2), (2, 2)),
-    "complex": (_assigned(lambda xp, x: slice(1, None), lambda xp, x, y: y), (C, 3), (C, 2)),
-    "real into complex": (_assigned(lambda xp, x: slice(1, None), lambda xp, x, y: y), (C, 3), (2,)),
+    "set integer": (_assigned(lambda xp, x: 1, lambda xp, x: x[0] * x[2]), (3,)),
+    "set slice": (_assigned(lambda xp, x: slice(1, None), lambda xp, x: x[:2] * x[:2]), (3,)),
+    "set negative step": (_assigned(lambda xp, x: slice(None, None, -2), lambda xp, x: x[:2]), (3,)),
+    "set broadcast": (_assigned(lambda xp, x: (slice(None), 1), lambda xp, x: x[0, 0] * x[1, 0]), (2, 2)),
+    "set broadcast row": (_assigned(lambda xp, x: (slice(0, 2), ...), lambda xp, x, y: y), (3, 2), (2,)),
+    "set number": (_assigned(lambda xp, x: 0, lambda xp, x: 2.0), (3,)),
+    "set constant": (_assigned(lambda xp, x: slice(0, 2), lambda xp, x: xp.ones(2, dtype=x.dtype)), (3,)),
+    "set mask": (_assigned(lambda xp, x: x > 0, lambda xp, x: 0.5), (3,)),
+    "set mask with traced": (_assigned(lambda xp, x: x > 0, lambda xp, x: x[0] * x[1]), (3,)),
+    "set ellipsis": (_assigned(lambda xp, x: ..., lambda xp, x, y: y * x), (2, 2), (2, 2)),
+    "set complex": (_assigned(lambda xp, x: slice(1, None), lambda xp, x, y: y), (C, 3), (C, 2)),
+    "set real into complex": (_assigned(lambda xp, x: slice(1, None), lambda xp, x, y: y), (C, 3), (2,)),
 }
 ASSIGNED_ARRAYS = {
-    "integer array": (_assigned(lambda xp, x: np.asarray([2, 0]), lambda xp, x, y: y * y), (3,), (2,)),
-    "rows": (_assigned(lambda xp, x: np.asarray([1, 0]), lambda xp, x, y: y), (2, 3), (3,)),
-    "duplicates": (_assigned(lambda xp, x: np.asarray([2, 0, 2]), lambda xp, x, y: y * y), (3,), (3,)),
-    "broadcast duplicates": (_assigned(lambda xp, x: (np.asarray([1, 1]), slice(0, 2)), lambda xp, x, y: y), (2, 3), (2,)),
+    "set integer array": (_assigned(lambda xp, x: np.asarray([2, 0]), lambda xp, x, y: y * y), (3,), (2,)),
+    "set rows": (_assigned(lambda xp, x: np.asarray([1, 0]), lambda xp, x, y: y), (2, 3), (3,)),
+    "set duplicates": (_assigned(lambda xp, x: np.asarray([2, 0, 2]), lambda xp, x, y: y * y), (3,), (3,)),
+    "set broadcast duplicates": (_assigned(lambda xp, x: (np.asarray([1, 1]), slice(0, 2)), lambda xp, x, y: y), (2, 3), (2,)),
 }
 
 
@@ -123,7 +123,7 @@ def test_beyond_the_standard_against_differences(name, numpy_engine, check, inpu
 
 
 def test_what_a_later_assignment_overwrote_has_no_derivative(numpy_engine, derivatives):
-    case = derivatives(numpy_engine, ASSIGNED_ARRAYS["duplicates"][0], [np.ones(3), np.asarray([1.0, 2.0, 3.0])])
+    case = derivatives(numpy_engine, ASSIGNED_ARRAYS["set duplicates"][0], [np.ones(3), np.asarray([1.0, 2.0, 3.0])])
     _, (_, pulled) = case.vjp([np.ones(3)])
     np.testing.assert_array_equal(pulled, [0, 4, 6])
 
@@ -168,3 +168,38 @@ def test_many_parts_of_one_array_cost_one_buffer(engine):
     x = np.arange(50.0)
     _, (g,) = engine.value_and_grad(loss, (engine.asarray(x),))
     np.testing.assert_array_equal(engine.to_numpy(g), np.append(x[1:], 0) + np.insert(x[:-1], 0, 0))
+
+
+def test_tables_have_distinct_names():
+    tables = (PARTS, MIXED, GATHERED, ASSIGNED, ASSIGNED_ARRAYS)
+    assert len(set().union(*tables)) == sum(map(len, tables))
+
+
+BATCHED = {
+    "take": lambda xp, x: xp.take(x, xp.argsort(x)[:2], axis=0),
+    "take_along_axis": lambda xp, x: xp.take_along_axis(x, xp.argsort(x, descending=True), axis=0),
+    "argmax": lambda xp, x: xp.take(x, xp.reshape(xp.argmax(x), (1,))),
+    "sort": lambda xp, x: xp.sort(x),
+    "integer": lambda xp, x: x[xp.argmin(x)],
+    "integers": lambda xp, x: x[xp.argsort(x)],
+    "set mask": _assigned(lambda xp, x: x > 0.6, lambda xp, x: x[0] * x[1]),
+    "repeat": lambda xp, x: xp.repeat(x, 1 + xp.astype(xp.argsort(x), xp.int64)),
+}
+
+
+@pytest.mark.parametrize("name", BATCHED)
+def test_indices_that_differ_between_slices_of_a_batch(name, engine):
+    """vmap of a pull-back of a pull-back; the oracle is the loop."""
+    f = BATCHED[name]
+
+    def first(x):
+        return engine.value_and_grad(lambda x: (engine.namespace(x).sum(f(engine.namespace(x), x) ** 3),), (x,))[1]
+
+    def second(x):
+        return engine.value_and_grad(lambda x: (engine.namespace(x).sum(first(x)[0] ** 2),), (x,))[1]
+
+    batch = np.asarray([[1.0, 3.0, 2.0], [5.0, -1.0, 0.5]])
+    for function in (first, second):
+        (rows,) = engine.vmap(function, (engine.asarray(batch),), (True,), 2)
+        expected = [engine.to_numpy(function(engine.asarray(row))[0]) for row in batch]
+        np.testing.assert_allclose(engine.to_numpy(rows), expected)

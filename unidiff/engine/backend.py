@@ -106,8 +106,8 @@ class EngineBackend:
         try:
             tape = trace.close()
             (value,), (node,) = self._split(trace, outs)
-            one = trace.xp.ones((), dtype=value.dtype, device=self.domain.device(value))
-            grads = self._pull(trace, tape, [] if node is None else [(node, one)], primals, consume=True, given=())
+            one = self.domain.one(value.dtype, self.domain.device(value))
+            grads = self._pull(trace, tape, [] if node is None else [(node, one)], primals, consume=True, given=(one,))
         finally:
             trace.release()
         (value,) = self._finish((value,), primals)

@@ -100,8 +100,12 @@ def _ones_slice(xp: Namespace, value: Any) -> Any:
 
 def elementwise(xp: Namespace, call: Any, flags: Sequence[bool], *values: Any, **kwargs: Any) -> Any:
     """Batch a function that broadcasts: give all slices one number of axes."""
-    ndim = max((v.ndim - flag for v, flag in zip(values, flags, strict=True) if hasattr(v, "shape")), default=0)
+    ndim = max((v.ndim - flag for v, flag in zip(values, flags, strict=True) if _has_axes(v)), default=0)
     return call(*(align(xp, v, ndim) if flag else v for v, flag in zip(values, flags, strict=True)), **kwargs)
+
+
+def _has_axes(value: Any) -> bool:
+    return hasattr(value, "shape") and not isinstance(value, type)  # dtypes may be classes that describe a shape
 
 
 def align(xp: Namespace, value: Array, ndim: int) -> Array:

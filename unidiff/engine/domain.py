@@ -68,6 +68,7 @@ class Domain:
         self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
         self.array_class: type[TracedArray] = array_class(self)
         self.operations: dict[str, Operation] = {}
+        self._one: dict[tuple[DType, Device], Array] = {}
         self._kinds: dict[DType, str] = {}
         self.raw: Namespace
         self.plain: Namespace
@@ -112,6 +113,13 @@ class Domain:
     def add_at(self, buffer: Array, key: Any, values: Array) -> None:
         """Add into a part of a plain array in place; repeated indices accumulate."""
         add_at(self.library, buffer, key, values)
+
+    def one(self, dtype: DType, device: Device) -> Array:
+        """Return the 0-d array that seeds a gradient; it is shared, so it must not be handed out."""
+        try:
+            return self._one[dtype, device]
+        except KeyError:
+            return self._one.setdefault((dtype, device), self.library.xp.ones((), dtype=dtype, device=device))
 
     def zeros(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Array:
         """Return a plain array of zeros."""

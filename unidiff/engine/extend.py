@@ -30,7 +30,7 @@ from typing import Any
 from unidiff._typing import Array, Namespace
 from unidiff.engine.batching import BATCHERS, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
-from unidiff.engine.indexing import plain_key
+from unidiff.engine.indexing import plain_key, varies
 from unidiff.engine.reverse import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import (
@@ -42,7 +42,7 @@ from unidiff.engine.shapes import (
     normalize_axes,
     sum_to_shape,
 )
-from unidiff.errors import ArgumentError, NotDifferentiableError, ShapeError, UnsupportedOperationError
+from unidiff.errors import ArgumentError, MissingRuleError, NotDifferentiableError, ShapeError, UnsupportedOperationError
 
 __all__ = [
     "BATCHERS",
@@ -50,6 +50,7 @@ __all__ = [
     "ArgumentError",
     "Array",
     "Aval",
+    "MissingRuleError",
     "Namespace",
     "NotDifferentiableError",
     "ShapeError",
@@ -70,6 +71,7 @@ __all__ = [
     "plain_key",
     "rule",
     "sum_to_shape",
+    "varies",
     "zero",
 ]
 

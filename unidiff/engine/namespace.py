@@ -180,6 +180,8 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
     arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and type(args[0]) is traced and arguments is None and not kwargs:
+            return args[0]._trace.first(op, args[0], (), kwargs)
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         constants = _constant_keywords(op.name, keywords) if keywords else keywords
         if positional and type(positional[0]) is traced and untraceable.issuperset(map(type, positional[1:])):

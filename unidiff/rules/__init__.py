@@ -20,6 +20,7 @@ from unidiff.rules import (
     searching,
     sets,
     sorting,
+    special,
     statistical,
     utility,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "searching",
     "sets",
     "sorting",
+    "special",
     "statistical",
     "utility",
 ]

@@ -200,10 +200,14 @@ def _batched_key(key: Any) -> tuple[Any, ...]:
 
 
 def _getitem(xp: Namespace, call: Any, flags: Flags, x: Array, key: Any) -> Array:
+    if flags[1]:
+        raise Unbatchable
     return call(x, _batched_key(key))
 
 
 def _setitem(xp: Namespace, call: Any, flags: Flags, x: Array, value: Any, key: Any) -> Array:
+    if flags[2]:
+        raise Unbatchable
     ndim = xp._getitem(x[0, ...] if flags[0] else x, key).ndim
     if not flags[0]:
         x = xp.broadcast_to(x, (value.shape[0], *x.shape))
@@ -211,6 +215,8 @@ def _setitem(xp: Namespace, call: Any, flags: Flags, x: Array, value: Any, key: 
 
 
 def _scatter(xp: Namespace, call: Any, flags: Flags, values: Array, shape: tuple[int, ...], key: Any) -> Array:
+    if flags[2]:
+        raise Unbatchable
     return call(values, (values.shape[0], *shape), _batched_key(key))
 
 

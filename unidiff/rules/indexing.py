@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, part_cotangent, plain_key, rule
+from unidiff.engine.extend import Array, Namespace, part_cotangent, plain_key, rule, varies
 
 rule(
     "_getitem",
@@ -23,18 +23,20 @@ rule(
 # --- item assignment
 
 
-def _lasting(xp: Namespace, g: Array, shape: tuple[int, ...], key: Any) -> Array:
+def _assigned_part(xp: Namespace, g: Array, shape: tuple[int, ...], value: Any, key: Any) -> Array:
     """Return the part of ``g`` at ``key``, with 0 for elements that a later one of the same place overwrote."""
+    if value.ndim == 0 and _has_dtype(xp, key, "bool") and key.shape == shape:
+        return xp.where(key, g, xp.zeros_like(g))  # the number of elements of the part is not known in a batch
     part = xp._getitem(g, key)
-    if not any(_is_integer_array(xp, index) for index in (key if isinstance(key, tuple) else (key,))):
+    if not any(_has_dtype(xp, index, "integral") for index in (key if isinstance(key, tuple) else (key,))):
         return part
     turns = xp.reshape(xp.arange(part.size, device=part.device), part.shape)
     last = xp._setitem(xp.zeros(shape, dtype=turns.dtype, device=part.device), turns, key)
     return xp.where(xp._getitem(last, key) == turns, part, xp.zeros_like(part))
 
 
-def _is_integer_array(xp: Namespace, index: Any) -> bool:
-    return hasattr(index, "dtype") and bool(xp.isdtype(index.dtype, "integral"))
+def _has_dtype(xp: Namespace, index: Any, kind: str) -> bool:
+    return hasattr(index, "dtype") and bool(xp.isdtype(index.dtype, kind))
 
 
 rule(
@@ -45,17 +47,26 @@ rule(
     ),
     vjp=(
         lambda xp, g, ans, x, value, key: xp._setitem(g, xp.zeros((), dtype=g.dtype, device=x.device), key),
-        lambda xp, g, ans, x, value, key: _lasting(xp, g, x.shape, key),
+        lambda xp, g, ans, x, value, key: _assigned_part(xp, g, x.shape, value, key),
     ),
     keep=(2,),
 )
 
 # --- indices as arrays
+#
+# Cotangents are parts, which the pull-back adds in place, unless the indices differ between the slices of a batch: a key is
+# not batched, so they then go through a function of which they are an argument.
+
+
+def _take_key(axis: int, indices: Array) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, indices, Ellipsis)
 
 
 def _take_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Array, *, axis: int | None = None) -> Any:
     axis = 0 if axis is None else axis % x.ndim
-    return part_cotangent(x.shape, plain_key((*(slice(None),) * axis, indices, Ellipsis)), g)
+    if varies(indices):
+        return xp._put(g, indices, shape=x.shape, axis=axis)
+    return part_cotangent(x.shape, plain_key(_take_key(axis, indices)), g)
 
 
 rule(
@@ -64,16 +75,29 @@ rule(
     vjp=(_take_pull, None),
     keep=(1,),
 )
+rule(
+    "_put",
+    jvp=(lambda xp, t, ans, values, indices, **options: xp._put(t, indices, **options), None),
+    vjp=(lambda xp, g, ans, values, indices, *, shape, axis: xp.take(g, indices, axis=axis), None),
+    keep=(1,),
+    implementation=lambda xp, values, indices, *, shape, axis: xp._scatter(values, shape, _take_key(axis, indices)),
+)
+
+
+def _along_axis_key(xp: Namespace, indices: Array, shape: tuple[int, ...], axis: int) -> tuple[Array, ...]:
+    """Return the indices beside the coordinates along the other axes, which together name elements."""
+    key: list[Array] = []
+    for a, n in enumerate(shape):
+        places = xp.arange(n, dtype=indices.dtype, device=indices.device)
+        key.append(indices if a == axis else xp.reshape(places, tuple(n if b == a else 1 for b in range(len(shape)))))
+    return tuple(key)
 
 
 def _take_along_axis_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Array, *, axis: int = -1) -> Any:
-    """Add to the places that the indices and the coordinates along the other axes name."""
     axis %= x.ndim
-    key: list[Array] = []
-    for a, n in enumerate(x.shape):
-        places = xp.arange(n, dtype=indices.dtype, device=x.device)
-        key.append(indices if a == axis else xp.reshape(places, tuple(n if b == a else 1 for b in range(x.ndim))))
-    return part_cotangent(x.shape, plain_key(tuple(key)), g)
+    if varies(indices):
+        return xp._put_along_axis(g, indices, shape=x.shape, axis=axis)
+    return part_cotangent(x.shape, plain_key(_along_axis_key(xp, indices, x.shape, axis)), g)
 
 
 rule(
@@ -81,4 +105,13 @@ rule(
     jvp=(lambda xp, t, ans, x, indices, **options: xp.take_along_axis(t, indices, **options), None),
     vjp=(_take_along_axis_pull, None),
     keep=(1,),
+)
+rule(
+    "_put_along_axis",
+    jvp=(lambda xp, t, ans, values, indices, **options: xp._put_along_axis(t, indices, **options), None),
+    vjp=(lambda xp, g, ans, values, indices, *, shape, axis: xp.take_along_axis(g, indices, axis=axis), None),
+    keep=(1,),
+    implementation=lambda xp, values, indices, *, shape, axis: xp._scatter(
+        values, shape, _along_axis_key(xp, indices, shape, axis)
+    ),
 )

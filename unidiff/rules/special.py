@@ -16,11 +16,14 @@ from unidiff.engine.extend import (
     MissingRuleError,
     Namespace,
     UnsupportedOperationError,
+    composite,
     elementwise,
+    expand_reduced,
     is_complex,
     rule,
 )
 from unidiff.rules.batching import shifted
+from unidiff.rules.linear_algebra import conjugate
 
 Axis = int | tuple[int, ...] | None
 
@@ -145,15 +148,248 @@ elementwise(
 # --- entropies: x log(y) is 0 where x is, whatever y
 
 
-def _times_log(xp: Namespace, x: Array, y: Array, logarithm: Callable[[Array], Array], shift: float) -> Array:
-    vanishes = x == 0
-    safe = xp.where(vanishes, xp.ones_like(y) - shift, y) if hasattr(y, "shape") else xp.where(vanishes, 1.0 - shift, y * xp.ones_like(x))
-    return xp.where(vanishes, xp.zeros_like(safe), x * logarithm(safe))
+def _both(xp: Namespace, x: Any, y: Any) -> tuple[Array, Array]:
+    """Return both arguments as arrays; a Python number takes the dtype of the other."""
+    return (
+        x if hasattr(x, "shape") else xp.asarray(x, dtype=y.dtype),
+        y if hasattr(y, "shape") else xp.asarray(y, dtype=x.dtype),
+    )
 
 
 def _xlogy(xp: Namespace, x: Any, y: Any, /) -> Array:
-    return _times_log(xp, x, y, xp.log, 0.0)
+    x, y = _both(xp, x, y)
+    vanishes = xp.logical_and(x == 0, y == y)
+    return xp.where(vanishes, 0.0, x * xp.log(xp.where(vanishes, 1.0, y)))
 
 
 def _xlog1py(xp: Namespace, x: Any, y: Any, /) -> Array:
-    return _times_log(xp, x, y, xp.log1p, 1.0)
+    x, y = _both(xp, x, y)
+    vanishes = xp.logical_and(x == 0, y == y)
+    return xp.where(vanishes, 0.0, x * xp.log1p(xp.where(vanishes, 0.0, y)))
+
+
+def _entr(xp: Namespace, x: Array, /) -> Array:
+    return xp.where(x < 0, -math.inf, -_xlogy(xp, x, xp.where(x < 0, 1.0, x)))
+
+
+def _rel_entr(xp: Namespace, x: Any, y: Any, /) -> Array:
+    x, y = _both(xp, x, y)
+    outside = xp.logical_or(xp.logical_or(x < 0, y < 0), xp.logical_and(x > 0, y == 0))
+    quotient = xp.where(outside, 1.0, x) / xp.where(xp.logical_or(outside, y == 0), 1.0, y)
+    return xp.where(outside, math.inf, _xlogy(xp, x, quotient))
+
+
+def _kl_div(xp: Namespace, x: Any, y: Any, /) -> Array:
+    x, y = _both(xp, x, y)
+    ans = _rel_entr(xp, x, y)
+    return xp.where(xp.isinf(ans), ans, ans - x + y)
+
+
+def _quotient(xp: Namespace, x: Any, y: Any) -> Array:
+    """Return x / y, and 0 where x is 0: removable, since there the functions vanish for all y."""
+    x, y = _both(xp, x, y)
+    vanishes = xp.logical_and(x == 0, y == y)
+    return xp.where(vanishes, 0.0, x) / xp.where(vanishes, 1.0, y)
+
+
+elementwise(
+    "special.xlogy",
+    lambda xp, t, x2: xp.special.xlogy(t, x2),
+    lambda xp, t, x1, x2: t * _quotient(xp, x1, x2),
+    implementation=_xlogy,
+)
+elementwise(
+    "special.xlog1py",
+    lambda xp, t, x2: xp.special.xlog1py(t, x2),
+    lambda xp, t, x1, x2: t * _quotient(xp, x1, 1 + x2),
+    implementation=_xlog1py,
+)
+elementwise("special.entr", lambda xp, t, x: -t - xp.special.xlogy(t, x), implementation=_entr)  # +inf at 0: limit
+elementwise(
+    "special.rel_entr",
+    lambda xp, t, x1, x2: t + xp.special.xlogy(t, x1 / x2),
+    lambda xp, t, x1, x2: -t * _quotient(xp, x1, x2),
+    implementation=_rel_entr,
+)
+elementwise(
+    "special.kl_div",
+    lambda xp, t, x1, x2: xp.special.xlogy(t, x1 / x2),
+    lambda xp, t, x1, x2: t - t * _quotient(xp, x1, x2),
+    implementation=_kl_div,
+)
+
+# --- sinc
+
+
+def _sinc(xp: Namespace, x: Array, order: int, /) -> Array:
+    """Return the derivative of the order of sin(x) / x, by Taylor's series near 0 and by recurrence elsewhere.
+
+    The order-fold derivative of x S(x) = sin(x) is x S_k + k S_(k-1) = sin(x + k pi / 2).
+    """
+    radius = order + 1.0
+    near = xp.abs(x) < radius
+    inside, outside = xp.where(near, x, 0.0), xp.where(near, radius, x)
+    coefficients, power = [], order % 2
+    while radius**power > 1e-18 * math.factorial(power):
+        sign = -1 if (power + order) % 4 else 1
+        coefficients.append(sign / ((power + order + 1) * math.factorial(power)))
+        power += 2
+    squared, series = inside * inside, xp.zeros_like(x)
+    for coefficient in reversed(coefficients):
+        series = series * squared + coefficient
+    if order % 2:
+        series = series * inside
+    sine, cosine = xp.sin(outside), xp.cos(outside)
+    closed = sine / outside
+    for k in range(1, order + 1):
+        closed = ((sine, cosine, -sine, -cosine)[k % 4] - k * closed) / outside
+    return xp.where(near, series, closed)
+
+
+rule(
+    "special._sinc",
+    jvp=lambda xp, t, ans, x, order: t * xp.special._sinc(x, order + 1),
+    vjp=lambda xp, g, ans, x, order: g * conjugate(xp, xp.special._sinc(x, order + 1)),
+    keep=(0,),
+    implementation=_sinc,
+)
+BATCHERS["special._sinc"] = lambda xp, call, flags, x, order: call(x, order)
+elementwise(
+    "special.sinc",  # at 0: removable, to every order
+    lambda xp, t, x: t * (math.pi * xp.special._sinc(math.pi * x, 1)),
+    implementation=lambda xp, x: _sinc(xp, math.pi * x, 0),
+)
+
+# --- two functions on two parts of their arguments
+
+
+def _namespace(xp: Namespace, *arrays: Array) -> Namespace:
+    return next((x.__array_namespace__() for x in arrays if hasattr(type(x), "__unidiff_backend__")), xp)
+
+
+def _apply_where(
+    xp: Namespace, cond: Array, args: Any, f1: Callable[..., Array], f2: Callable[..., Array] | None = None, /, *,
+    fill_value: float = 0.0,
+) -> Array:  # fmt: skip
+    """Return ``f1(*args)`` where the condition holds and ``f2(*args)``, or the fill value, elsewhere.
+
+    Each function sees only the elements that are its own, so that one that is not defined on the others spoils neither values
+    nor derivatives, as ``where(cond, f1(x), f2(x))`` may.
+    """
+    arrays = args if isinstance(args, tuple) else (args,)
+    xp = _namespace(xp, cond, *arrays)
+    cond, *arrays = xp.broadcast_arrays(cond, *arrays)
+    rest = xp.logical_not(cond)
+    parts = [(cond, f1(*(x[cond] for x in arrays)))]
+    if f2 is not None:
+        parts.append((rest, f2(*(x[rest] for x in arrays))))
+    values = [part for _, part in parts]
+    xp = _namespace(xp, *values)
+    out = xp.full(cond.shape, fill_value, dtype=xp.result_type(*values), device=cond.device)
+    for mask, part in parts:
+        out[mask] = part
+    return out
+
+
+composite("special.apply_where", _apply_where)
+
+# --- functions that the standard's cannot express: the array library has to bring them
+
+
+def _absent(name: str) -> Callable[..., Any]:
+    def absent(xp: Namespace, *args: Any) -> Any:
+        raise UnsupportedOperationError(
+            f"the array library of the backend {xp.__name__.rpartition('.')[2]!r} has no special function {name!r}, and the array"
+            " API standard cannot express it. NumPy arrays have it where SciPy is installed (pip install scipy);"
+            " unidiff.bridge runs a function on another backend."
+        )
+
+    return absent
+
+
+def _parameter(name: str, argument: str) -> Callable[..., Any]:
+    """Return the map of a parameter in which no closed form of the derivative is known."""
+
+    def missing(xp: Namespace, t: Any) -> Any:
+        raise MissingRuleError(
+            f"special.{name} has no derivative with respect to its parameter {argument}; hold it constant with"
+            " unidiff.stop_gradient, or give the function a rule with unidiff.custom_jvp."
+        )
+
+    return missing
+
+
+def _native(name: str, *pushes: Callable[..., Any]) -> None:
+    elementwise(f"special.{name}", *pushes, implementation=_absent(name))
+
+
+_ROOT_PI = math.sqrt(math.pi)
+_ROOT_2PI = math.sqrt(2 * math.pi)
+
+_native("erf", lambda xp, t, x: t * (2 / _ROOT_PI * xp.exp(-x * x)))
+_native("erfc", lambda xp, t, x: t * (-2 / _ROOT_PI * xp.exp(-x * x)))
+_native("erfcx", lambda xp, t, x, ans: t * (2 * x * ans - 2 / _ROOT_PI))
+_native("erfinv", lambda xp, t, ans: t * (_ROOT_PI / 2 * xp.exp(ans * ans)))
+_native("erfcinv", lambda xp, t, ans: t * (-_ROOT_PI / 2 * xp.exp(ans * ans)))
+_native("ndtr", lambda xp, t, x: t * (xp.exp(-x * x / 2) / _ROOT_2PI))
+_native("ndtri", lambda xp, t, ans: t * (_ROOT_2PI * xp.exp(ans * ans / 2)))
+_native("log_ndtr", lambda xp, t, x: t * (math.sqrt(2 / math.pi) / xp.special.erfcx(-x / math.sqrt(2))))
+
+_native("gamma", lambda xp, t, x, ans: t * (ans * xp.special.digamma(x)))
+_native("gammaln", lambda xp, t, x: t * xp.special.digamma(x))
+_native("digamma", lambda xp, t, x: t * xp.special.polygamma(1, x))
+_native("psi", lambda xp, t, x: t * xp.special.polygamma(1, x))
+_native("polygamma", _parameter("polygamma", "n"), lambda xp, t, x1, x2: t * xp.special.polygamma(x1 + 1, x2))
+_native(
+    "beta",
+    lambda xp, t, x1, x2, ans: t * (ans * (xp.special.digamma(x1) - xp.special.digamma(x1 + x2))),
+    lambda xp, t, x1, x2, ans: t * (ans * (xp.special.digamma(x2) - xp.special.digamma(x1 + x2))),
+)
+_native(
+    "betaln",
+    lambda xp, t, x1, x2: t * (xp.special.digamma(x1) - xp.special.digamma(x1 + x2)),
+    lambda xp, t, x1, x2: t * (xp.special.digamma(x2) - xp.special.digamma(x1 + x2)),
+)
+
+
+def _gamma_density(xp: Namespace, a: Any, x: Any) -> Array:
+    return xp.exp(xp.special.xlogy(a - 1, x) - x - xp.special.gammaln(a))
+
+
+def _beta_density(xp: Namespace, a: Any, b: Any, x: Any) -> Array:
+    return xp.exp(xp.special.xlogy(a - 1, x) + xp.special.xlog1py(b - 1, -x) - xp.special.betaln(a, b))
+
+
+_native("gammainc", _parameter("gammainc", "a"), lambda xp, t, x1, x2: t * _gamma_density(xp, x1, x2))
+_native("gammaincc", _parameter("gammaincc", "a"), lambda xp, t, x1, x2: -t * _gamma_density(xp, x1, x2))
+_native(
+    "betainc",
+    _parameter("betainc", "a"),
+    _parameter("betainc", "b"),
+    lambda xp, t, x1, x2, x3: t * _beta_density(xp, x1, x2, x3),
+)
+_native(
+    "betaincc",
+    _parameter("betaincc", "a"),
+    _parameter("betaincc", "b"),
+    lambda xp, t, x1, x2, x3: -t * _beta_density(xp, x1, x2, x3),
+)
+
+# Modified Bessel functions; the sum of neighbours has no division, so that every derivative exists at 0.
+
+
+def _neighbours(xp: Namespace, function: str, v: Any, x: Array) -> Array:
+    bessel = getattr(xp.special, function)
+    return (bessel(v - 1, x) + bessel(v + 1, x)) / 2
+
+
+_native("iv", _parameter("iv", "v"), lambda xp, t, x1, x2: t * _neighbours(xp, "iv", x1, x2))
+_native(
+    "ive",  # exp(-abs(x)) has a kink at 0: minimum norm
+    _parameter("ive", "v"),
+    lambda xp, t, x1, x2, ans: t * (_neighbours(xp, "ive", x1, x2) - xp.sign(x2) * ans),
+)
+_native("i0", lambda xp, t, x: t * xp.special.i1(x))
+_native("i1", lambda xp, t, x: t * _neighbours(xp, "iv", 1, x))
+_native("i0e", lambda xp, t, x, ans: t * (xp.special.i1e(x) - xp.sign(x) * ans))  # at 0: minimum norm
+_native("i1e", lambda xp, t, x, ans: t * (_neighbours(xp, "ive", 1, x) - xp.sign(x) * ans))

@@ -65,6 +65,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         return converted
     if isinstance(obj, list | tuple) and _holds_tensor(obj):
         return _stacked(obj, dtype=dtype, device=device)
+    if isinstance(obj, np.ndarray) and any(stride < 0 for stride in obj.strides) and copy is not False:
+        obj = obj.copy()  # tensors have no negative strides
     if isinstance(obj, np.ndarray) and not obj.flags.writeable and copy is not False:
         copy = True  # a tensor on read-only memory could be written to
     try:

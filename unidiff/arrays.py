@@ -173,7 +173,7 @@ def to_backend(tree: Tree, backend: Any, device: Device | None = None) -> Tree:
     --------
     >>> import numpy as np, unidiff as ud
     >>> ud.to_backend({"w": np.ones(2), "n": 3}, "numpy")
-    {'n': 3, 'w': array([1., 1.])}
+    {'w': array([1., 1.]), 'n': 3}
     """
     target = registry.get_backend(backend)
 

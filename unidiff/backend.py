@@ -119,6 +119,11 @@ class Backend(Protocol):
     belong to: a cotangent for a primal is never None, and float32 stays float32. ``f`` is called exactly once. ``pullback``
     may be called any number of times. Nested calls differentiate each other to any order that the capabilities claim.
 
+    Results belong to the caller: where arrays can be changed, no result is a view of a primal, tangent, cotangent, constant or
+    other result. (One of these arrays handed through as it is does no harm; core copies it.)
+
+    Native ``jacfwd`` and ``jacrev`` are asked for real primals and real outputs only.
+
     Complex convention: ``pullback`` is the adjoint of the Jacobian in the real inner product ``Re <u, v>``, so the gradient
     of a real function is ``df/dx + i df/dy``.
     """

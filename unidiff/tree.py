@@ -1,6 +1,7 @@
 """Pytrees: nested tuples, lists, dicts, named tuples and registered classes with arrays as leaves.
 
-``None`` is a tree without leaves. Dictionaries are traversed in the order of their sorted keys.
+``None`` is a tree without leaves. Dictionaries are traversed in the order of their sorted keys and
+rebuilt in their own.
 """
 
 from collections.abc import Callable, Iterable
@@ -45,7 +46,7 @@ def flatten(tree: Tree) -> tuple[list[Any], Any]:
     >>> leaves
     [3.0, 1.0, 2.0]
     >>> ud.tree.unflatten(structure, leaves)
-    {'a': 3.0, 'b': (1.0, 2.0)}
+    {'b': (1.0, 2.0), 'a': 3.0}
     """
     result: tuple[list[Any], Any] = _optree().tree_flatten(tree, namespace=NAMESPACE)
     return result

@@ -14,7 +14,7 @@ from unidiff.rules import RULES
 from unidiff_backends.numpy_natives import NATIVES
 from unidiff_backends.numpy_protocols import NumpyProtocols
 from unidiff_backends.plugins.numpy import unidiff_register_backends
-from unidiff_backends.scipy_special import SPECIAL
+from unidiff_backends.scipy_special import special_functions
 
 (INFO,) = unidiff_register_backends()
 
@@ -66,7 +66,7 @@ class NumpyBackend(EngineBackend):
             to_numpy=np.asarray,
             own=own,
             mixin=NumpyProtocols,
-            natives=NATIVES | SPECIAL,
+            natives=NATIVES | special_functions(),
             defers=True,
             freeze=freeze,
             quiet=partial(np.errstate, all="ignore"),

@@ -60,6 +60,16 @@ def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     return x.reshape((*shape[:axis], 1, *shape[axis:]))
 
 
+def stack(arrays: Any, /, *, axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis."""
+    arrays = tuple(arrays)
+    if not arrays or not -arrays[0].ndim - 1 <= axis <= arrays[0].ndim or any(x.shape != arrays[0].shape for x in arrays):
+        return np.stack(arrays, axis=axis)  # which raises what is to be raised
+    axis %= arrays[0].ndim + 1
+    key = (*(slice(None),) * axis, None)
+    return np.concatenate([x[key] for x in arrays], axis)
+
+
 def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """Return zeros of the shape and, unless said otherwise, the dtype of ``x``."""
     return np.zeros(x.shape, x.dtype if dtype is None else dtype, device=device)
@@ -105,6 +115,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "permute_dims": permute_dims,
     "prod": _summation(np.multiply),
     "reshape": reshape,
+    "stack": stack,
     "sum": _summation(np.add),
     "zeros_like": zeros_like,
 }

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch_modes import BACKEND, F64, MODES, tensor  # noqa: E402  # after the check that torch is there
+from tests.backends.torch_modes import BACKEND, F64, MODES, tensor  # noqa: E402  # after the check that torch is there
 
 from unidiff import errors  # noqa: E402  # after the check that torch is there
 

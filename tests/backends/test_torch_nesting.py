@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch_modes import BACKEND, F64, MODES, nested, tensor  # noqa: E402  # after the check that torch is there
+from tests.backends.torch_modes import BACKEND, F64, MODES, nested, tensor  # noqa: E402  # after the check that torch is there
 
 NESTINGS = [
     *itertools.product(MODES, repeat=1),

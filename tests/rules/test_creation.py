@@ -171,8 +171,7 @@ def test_created_arrays_follow_the_device_of_the_arguments(name, engine):
     devices = []
 
     def loss(x):
-        for namespace in (xp, x.__array_namespace__()):
-            devices.append(MAKERS[name](namespace, x).device)
+        devices.extend(MAKERS[name](namespace, x).device for namespace in (xp, x.__array_namespace__()))
         return (xp.sum(x * x),)
 
     _, (g,) = engine.value_and_grad(loss, (x,))

@@ -104,6 +104,7 @@ ASSIGNED = {
 }
 ASSIGNED_ARRAYS = {
     "set integer array": (_assigned(lambda xp, x: np.asarray([2, 0]), lambda xp, x, y: y * y), (3,), (2,)),
+    "set list with duplicates": (_assigned(lambda xp, x: [2, 0, 2], lambda xp, x, y: y), (3,), (3,)),
     "set rows": (_assigned(lambda xp, x: np.asarray([1, 0]), lambda xp, x, y: y), (2, 3), (3,)),
     "set duplicates": (_assigned(lambda xp, x: np.asarray([2, 0, 2]), lambda xp, x, y: y * y), (3,), (3,)),
     "set broadcast duplicates": (_assigned(lambda xp, x: (np.asarray([1, 1]), slice(0, 2)), lambda xp, x, y: y), (2, 3), (2,)),

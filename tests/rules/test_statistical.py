@@ -168,7 +168,7 @@ def test_product_has_every_order_at_zeros(engine):
 
 
 def test_long_cumulative_product_against_the_recurrence(numpy_engine, derivatives):
-    """The doubling steps reach every distance; the oracle is the plain loop."""
+    """The halved recurrences reach every distance, in both modes; the oracle is the plain loop."""
     rng = np.random.default_rng(5)
     x, t = rng.uniform(-1.5, 1.5, 67), rng.normal(size=67)
     x[20] = 0.0

@@ -68,10 +68,11 @@ class TracedArrayMethods(TracedArray):
         return self._domain.traced
 
     def __getitem__(self, key: Any, /) -> Any:
-        if type(key) is not int and type(key) is not slice:
-            key = plain_key(key)
-            if isinstance(key, TracedArray):
-                return self._domain.plain._getitem(self, key)
+        if type(key) is int or type(key) is slice:
+            return self._trace.part(self._domain.operations["_getitem"], self, key)
+        key = plain_key(key)
+        if isinstance(key, TracedArray):
+            return self._domain.plain._getitem(self, key)
         return self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:

@@ -180,8 +180,12 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
     arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and type(args[0]) is traced and arguments is None and not kwargs:
-            return args[0]._trace.first(op, args[0], (), kwargs)
+        if arguments is None and not kwargs and args and type(args[0]) is traced:
+            trace = args[0]._trace
+            if len(args) == 1:
+                return trace.first(op, args[0], (), kwargs)
+            if len(args) == 2 and type(args[1]) is traced and args[1]._trace is trace:
+                return trace.pair(op, args[0], args[1])
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         constants = _constant_keywords(op.name, keywords) if keywords else keywords
         if positional and type(positional[0]) is traced and untraceable.issuperset(map(type, positional[1:])):

@@ -33,7 +33,7 @@ def _at(domain: Any, device: Device) -> Any:
 
 
 def placed(domain: Any, function: Callable[..., Any], *, converts: bool = False) -> Callable[..., Any]:
-    """Return a creation function whose default device is that of the context; one that converts leaves arrays where they are."""
+    """Return a creation function whose default device is the context's; one that converts leaves arrays where they are."""
     if domain.library.to_device is None:
         return function
 

@@ -5,7 +5,8 @@ of the operation::
 
     (pull, parent, residuals, restoration, next_edge)
 
-``pull(xp, g, *residuals)`` is the cotangent that flows to the node ``parent``; the restoration is the shape and dtype the
+``pull(xp, g, *residuals)`` is the cotangent that flows to the node ``parent``, or None where the node is an indexed part of it
+and the residuals are the shape of the whole and the key; the restoration is the shape and dtype the
 parent has where broadcasting or promotion may have changed them, else None. Tuples and a list instead of node objects and
 closures keep an operation cheap and spare the garbage collector. An operation with several results is an entry whose
 cotangent is a `Slots`, followed by one entry for each result that fills its slot.
@@ -106,13 +107,40 @@ class ReverseTrace(Trace):
             return wrap_constant(self.domain, ans)
         else:
             restoration = (shape, dtype)
-        kept_ans = ans if op.keeps_ans else Aval(ans.shape, ans.dtype, ans.device)
-        kept = value if op.keeps_first else Aval(shape, dtype, value.device)
+        kept_ans = ans if op.keeps_ans else Aval((ans.shape, ans.dtype, ans.device))
+        kept = value if op.keeps_first else Aval((shape, dtype, value.device))
         pull = op.rule.vjps[0]
         tape = self.tape
         tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
         result = self.new(ans, self, len(tape) - 1)
         if op.rule.view and type(ans) not in self.domain.library.scalar_types:
+            _share_memory(x, result)
+        return result
+
+    def pair(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """Record a function of two traced arrays with one result."""
+        if not op.simple or len(op.rule.vjps) != 2:
+            return self.process(op, (x1, x2), {})
+        value1, value2 = x1._value, x2._value
+        ans = op.raw(value1, value2) if self.base else op.function(value1, value2)
+        if ans.dtype is not value1.dtype and self._exact(ans):
+            return wrap_constant(self.domain, ans)
+        residuals = self._residuals(op.rule, (value1, value2), ans)
+        pull1, pull2 = op.rule.vjps
+        edge = None if pull2 is None else (pull2, x2._node, residuals, (value2.shape, value2.dtype), None)
+        edge = edge if pull1 is None else (pull1, x1._node, residuals, (value1.shape, value1.dtype), edge)
+        return wrap_constant(self.domain, ans) if edge is None else self._node(ans, edge)
+
+    def part(self, op: Any, x: TracedArray, key: Any) -> Any:
+        """Record an indexed part, by an integer or a slice; its cotangent is added into that of the whole in place."""
+        if not self.base:
+            return self.first(op, x, (key,), {})
+        value = x._value
+        ans = value[key]
+        tape = self.tape
+        tape.append((None, x._node, (value.shape, key), None, None))
+        result = self.new(ans, self, len(tape) - 1)
+        if type(ans) not in self.domain.library.scalar_types:
             _share_memory(x, result)
         return result
 
@@ -209,7 +237,7 @@ class ReverseTrace(Trace):
             edge = (pull, args[position]._node, needed, (value.shape, value.dtype), edge)
         return edge
 
-    def _residuals(self, rule: Any, values: list[Any], ans: Any) -> tuple[Any, ...]:
+    def _residuals(self, rule: Any, values: Sequence[Any], ans: Any) -> tuple[Any, ...]:
         """Return the result and the arguments for the cotangent maps, as abstract values where those suffice."""
         keep = rule.keep
         kept = ans if -1 in keep else self._abstract(ans)
@@ -222,7 +250,7 @@ class ReverseTrace(Trace):
     def _abstract(self, value: Any) -> Any:
         if isinstance(value, (TracedArray, *self.domain.array_types)):
             array: Any = value
-            return Aval(array.shape, array.dtype, self.domain.device(array))
+            return Aval((array.shape, array.dtype, self.domain.device(array)))
         if isinstance(value, (tuple, list)) and value and isinstance(value[0], (TracedArray, *self.domain.array_types)):
             return tuple(map(self._abstract, value))
         return value
@@ -251,9 +279,10 @@ class _Closed:
 
 
 def _share_memory(base: TracedArray, view: TracedArray) -> None:
-    if not hasattr(base, "_memory"):
-        base._memory = object()
-    view._memory = base._memory
+    try:
+        view._memory = base._memory
+    except AttributeError:
+        view._memory = base._memory = object()
 
 
 class Slots:
@@ -323,14 +352,19 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
             conjugate = has_complex and domain.kind(g.dtype) == "complex"
         while edge is not None:
             pull, parent, residuals, restoration, edge = edge
+            if pull is None:
+                _scatter(domain, xp, cotangents, owned, parent, *residuals, g, in_place)
+                continue
             if conjugate:
                 pull = CONJUGATE.get(pull, pull)
             part = pull(xp, g, *residuals)
             if type(part) is Scatter:
-                _scatter(domain, xp, cotangents, owned, parent, part, in_place)
+                _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
                 continue
             if restoration is not None:
-                part = restore(xp, part, *restoration)
+                shape, dtype = restoration
+                if part.shape != shape or part.dtype is not dtype:
+                    part = restore(xp, part, shape, dtype)
             total = cotangents[parent]
             if total is None:
                 cotangents[parent] = part
@@ -348,22 +382,22 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
 
 
 def _scatter(
-    domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, part: Scatter, in_place: bool
-) -> None:
+    domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, shape: tuple[int, ...], key: Any, g: Array,
+    in_place: bool,
+) -> None:  # fmt: skip
     """Add the cotangent of an indexed part into that of the whole, in place where the buffer is ours."""
     total = cotangents[parent]
     if not in_place:
-        whole = xp._scatter(part.value, part.shape, part.key)
+        whole = xp._scatter(g, shape, key)
         cotangents[parent] = whole if total is None else total + whole
         return
     if parent not in owned:
-        buffer = xp.zeros(part.shape, dtype=part.value.dtype, device=domain.device(part.value))
+        buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
         if total is not None:
             buffer += total
         cotangents[parent] = total = buffer
         owned.add(parent)
-    key = part.key
     if type(key) is int or type(key) is slice:
-        total[key] += part.value
+        total[key] += g
     else:
-        domain.add_at(total, key, part.value)
+        domain.add_at(total, key, g)

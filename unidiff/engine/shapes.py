@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from operator import itemgetter
 from typing import Any
 
-from unidiff._typing import Array, Device, DType, Namespace
+from unidiff._typing import Array, DType, Namespace
 from unidiff.errors import ShapeError
 
 Axis = int | tuple[int, ...] | None
 
 
-class Aval:
-    """The abstract value of an array: what remains of an argument whose elements a cotangent map does not need."""
+class Aval(tuple[Any, ...]):  # a tuple is what costs least to make, and one is made for most operations
+    """The abstract value of an array: what remains of an argument whose elements a cotangent map does not need.
 
-    __slots__ = ("device", "dtype", "shape")
+    Made from a tuple of shape, dtype and device.
+    """
 
-    def __init__(self, shape: tuple[int, ...], dtype: DType, device: Device) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.device = device
+    shape = property(itemgetter(0))
+    dtype = property(itemgetter(1))
+    device = property(itemgetter(2))
 
     @property
     def ndim(self) -> int:
@@ -28,10 +30,7 @@ class Aval:
     @property
     def size(self) -> int:
         """Number of elements."""
-        total = 1
-        for length in self.shape:
-            total *= length
-        return total
+        return math.prod(self.shape)
 
     def __repr__(self) -> str:
         return f"Aval(shape={self.shape}, dtype={self.dtype})"

@@ -111,6 +111,14 @@ class Trace:
         """`process` for a traced argument of this trace's own before arguments that are not traced."""
         return self.process(op, (x, *args), kwargs)
 
+    def pair(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """`process` for two arrays of this trace's own and nothing else."""
+        return self.process(op, (x1, x2), {})
+
+    def part(self, op: Any, x: TracedArray, key: Any) -> Any:
+        """`process` for indexing with an integer or a slice."""
+        return self.process(op, (x, key), {})
+
     def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
         """`process` for two arguments that are this trace's own."""
         return self.process(op, (x1, x2), {})

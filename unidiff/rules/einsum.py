@@ -40,7 +40,9 @@ def parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[Labels, ...], 
 
 def _check_letters(subscripts: str, letters: str) -> None:
     if letters and not (letters.isalpha() and letters.isascii()):
-        raise ArgumentError(f"einsum: labels of axes are letters, and one '...' per operand stands for further axes: {subscripts!r}")
+        raise ArgumentError(
+            f"einsum: labels of axes are letters, and one '...' per operand stands for further axes: {subscripts!r}"
+        )
 
 
 def _expand(subscripts: str, term: str, ndim: int) -> Labels:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, creation, is_complex, normalize_axes, rule
+from unidiff.engine.extend import BATCHERS, Array, Namespace, creation, is_complex, normalize_axes, rule
+from unidiff.rules.batching import shifted
 
 creation("fft.fftfreq", "fft.rfftfreq")
 
@@ -45,7 +46,8 @@ def _signal_length(name: str, x: Any, axis: int, n: int | None) -> int:
     """Return the length of the transform, which for a half spectrum is that of the full signal."""
     if n is not None and n != -1:
         return n
-    return 2 * (x.shape[axis] - 1) if name in _FROM_HALF else x.shape[axis]
+    present: int = x.shape[axis]
+    return 2 * (present - 1) if name in _FROM_HALF else present
 
 
 def _pull(xp: Namespace, name: str, g: Array, x: Any, over: Sequence[int], length: int, options: dict[str, Any]) -> Array:
@@ -109,3 +111,20 @@ for _name, _back in (("fftshift", "ifftshift"), ("ifftshift", "fftshift")):
         vjp=lambda xp, g, ans, x, back=_back, **options: getattr(xp.fft, back)(g, **options),
         arguments=lambda x, /, axes=None: ((x,), {"axes": axes}),
     )
+
+
+def _batch_one(xp: Namespace, call: Any, flags: Any, x: Array, *, axis: int, **options: Any) -> Array:
+    return call(x, axis=shifted(axis, x.ndim - 1), **options)
+
+
+def _batch_several(xp: Namespace, call: Any, flags: Any, x: Array, *, s: Any, axes: Any, norm: str | None) -> Array:
+    if axes is None and s is not None:
+        axes = tuple(range(-len(s), 0))
+    return call(x, s=s, axes=shifted(axes, x.ndim - 1), norm=norm)
+
+
+BATCHERS |= dict.fromkeys((f"fft.{name}" for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")), _batch_one)
+BATCHERS |= dict.fromkeys((f"fft.{name}" for name in ("fftn", "ifftn", "rfftn", "irfftn")), _batch_several)
+BATCHERS |= dict.fromkeys(
+    ("fft.fftshift", "fft.ifftshift"), lambda xp, call, flags, x, *, axes: call(x, axes=shifted(axes, x.ndim - 1))
+)

@@ -28,7 +28,8 @@ def _assigned_part(xp: Namespace, g: Array, shape: tuple[int, ...], value: Any, 
     if value.ndim == 0 and _has_dtype(xp, key, "bool") and key.shape == shape:
         return xp.where(key, g, xp.zeros_like(g))  # the number of elements of the part is not known in a batch
     part = xp._getitem(g, key)
-    if not any(_has_dtype(xp, index, "integral") for index in (key if isinstance(key, tuple) else (key,))):
+    indices = key if isinstance(key, tuple) else (key,)
+    if not any(isinstance(index, list) or _has_dtype(xp, index, "integral") for index in indices):
         return part
     turns = xp.reshape(xp.arange(part.size, device=part.device), part.shape)
     last = xp._setitem(xp.zeros(shape, dtype=turns.dtype, device=part.device), turns, key)

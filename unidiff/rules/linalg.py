@@ -1,9 +1,9 @@
 """The ``linalg`` extension except decompositions and norms.
 
 Sources: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode automatic
-differentiation" (2008), for inverses, determinants and products; G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973), for
-the pseudoinverse at constant rank; A. H. Al-Mohy and N. J. Higham, SIAM J. Matrix Anal. Appl. 30 (2009), for the exponential.
-Derivatives of matrices with dimensions beyond the last two are those of each matrix of the stack.
+differentiation" (2008), for inverses, determinants and products; G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973),
+for the pseudoinverse at constant rank; A. H. Al-Mohy and N. J. Higham, SIAM J. Matrix Anal. Appl. 30 (2009), for the
+exponential.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, is_complex, rule, zero
-from unidiff.rules.linear_algebra import adjoint, conjugate
+from unidiff.rules.linear_algebra import adjoint, batch_negative_axis, conjugate
 
 zero("linalg.matrix_rank")
 zero("_constant", implementation=lambda xp, x: x)  # the value, cut off from every derivative
@@ -81,6 +81,7 @@ rule(
     ),
     keep=(0, 1),
 )
+BATCHERS["linalg.cross"] = batch_negative_axis
 
 # --- inverses and linear systems
 

@@ -1,7 +1,7 @@
 """Decompositions of matrices.
 
-Sources: M. B. Giles, "An extended collection of matrix derivative results" (2008); J. R. Magnus, Econometric Theory 1 (1985), for
-eigenvalues and eigenvectors; I. Murray, arXiv:1602.07527, for Cholesky; M. Seeger et al., arXiv:1710.08717, for QR and
+Sources: M. B. Giles, "An extended collection of matrix derivative results" (2008); J. R. Magnus, Econometric Theory 1 (1985),
+for eigenvalues and eigenvectors; I. Murray, arXiv:1602.07527, for Cholesky; M. Seeger et al., arXiv:1710.08717, for QR and
 symmetric eigenvectors; Z. Wan and S. Zhang, arXiv:1909.02659, for the complex singular value decomposition; D. A. Roberts and
 L. R. Roberts, arXiv:2009.10071, for QR of wide matrices.
 
@@ -25,7 +25,7 @@ import math
 from typing import Any
 
 from unidiff.engine.extend import Array, Namespace, composite, is_complex, rule
-from unidiff.rules.linalg import identity, inverse
+from unidiff.rules.linalg import inverse
 from unidiff.rules.linear_algebra import adjoint, conjugate
 
 

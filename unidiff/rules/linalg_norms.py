@@ -10,7 +10,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, composite, expand_reduced, is_complex, normalize_axes, rule
+from unidiff.engine.extend import (
+    BATCHERS,
+    ArgumentError,
+    Array,
+    Namespace,
+    composite,
+    expand_reduced,
+    is_complex,
+    normalize_axes,
+    rule,
+)
 
 Axis = int | tuple[int, ...] | None
 
@@ -50,12 +60,11 @@ rule(
     jvp=lambda xp, t, ans, x, /, *, inner, outer, smallest: _inner(
         xp, _extreme_gradient(xp, ans, x, inner, outer), t, inner + outer, True
     ),
-    vjp=lambda xp, g, ans, x, /, *, inner, outer, smallest: (
-        xp.astype(g, x.dtype) * _extreme_gradient(xp, ans, x, inner, outer)
-    ),
+    vjp=lambda xp, g, ans, x, /, *, inner, outer, smallest: xp.astype(g, x.dtype) * _extreme_gradient(xp, ans, x, inner, outer),
     keep=(-1, 0),
     implementation=_extreme_sum,
 )
+BATCHERS["linalg._extreme_sum"] = lambda xp, call, flags, x, **axes: call(x, **axes)  # the axes are negative
 
 # --- vectors
 
@@ -96,6 +105,9 @@ rule("linalg.vector_norm", jvp=_vector_push, vjp=_vector_pull, keep=(-1, 0))
 # --- matrices
 
 
+_OF_SINGULAR_VALUES = {"nuc": "sum", 2: "max", -2: "min"}
+
+
 def _matrix_norm(xp: Namespace, x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Return the norm by vector norms or singular values, whose derivatives are right where they vanish or coincide."""
     if ord is None or ord == "fro":
@@ -104,11 +116,9 @@ def _matrix_norm(xp: Namespace, x: Array, /, *, keepdims: bool = False, ord: Any
         inner, outer = ((-2,), (-1,)) if abs(ord) == 1 else ((-1,), (-2,))
         norm = xp.linalg._extreme_sum(x, inner=inner, outer=outer, smallest=ord < 0)
         return norm if keepdims else norm[..., 0, 0]
-    s = xp.linalg.svdvals(x)
-    if ord == "nuc":
-        norm = xp.sum(s, axis=-1)
-    else:
-        norm = xp.max(s, axis=-1) if ord > 0 else xp.min(s, axis=-1)
+    if ord not in _OF_SINGULAR_VALUES:
+        raise ArgumentError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}")
+    norm = getattr(xp, _OF_SINGULAR_VALUES[ord])(xp.linalg.svdvals(x), axis=-1)
     return norm[..., None, None] if keepdims else norm
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, is_complex, normalize_axes, rule
+from unidiff.engine.extend import BATCHERS, Array, Namespace, Unbatchable, batch_elementwise, is_complex, normalize_axes, rule
+from unidiff.rules.batching import Flags
 
 Axes = int | tuple[Sequence[int], Sequence[int]]
 
@@ -104,7 +105,17 @@ def _vecdot_right(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /, 
     return _spread(xp, g, x2, axis) * x1
 
 
+def batch_negative_axis(xp: Namespace, call: Any, flags: Flags, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    """Batch a function of one axis, counted from the end, that broadcasts the others."""
+    if axis >= 0:
+        raise Unbatchable
+    return batch_elementwise(xp, call, flags, x1, x2, axis=axis)
+
+
 for _prefix in ("", "linalg."):
+    BATCHERS[_prefix + "matmul"] = BATCHERS["matmul"]
+    BATCHERS[_prefix + "matrix_transpose"] = BATCHERS["matrix_transpose"]
+    BATCHERS[_prefix + "vecdot"] = batch_negative_axis
     rule(
         _prefix + "matmul",
         jvp=(lambda xp, t, ans, x1, x2: xp.matmul(t, x2), lambda xp, t, ans, x1, x2: xp.matmul(x1, t)),

@@ -173,9 +173,9 @@ rule("concat", jvp=_joined("concat"), vjp=_concat_pull, variadic=True, packed=Tr
 rule("stack", jvp=_joined("stack"), vjp=_stack_pull, variadic=True, packed=True, arguments=_arrays)
 
 
-def _unstack_pull(xp: Namespace, cotangents: Sequence[Any], ans: Any, x: Any, *, axis: int = 0) -> Array:
-    blank = xp.zeros_like(next(g for g in cotangents if g is not None))
-    return xp.stack([blank if g is None else g for g in cotangents], axis=axis)
+def _unstack(xp: Namespace, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    before = (slice(None),) * (axis % x.ndim)
+    return tuple(x[(*before, i, Ellipsis)] for i in range(x.shape[axis]))
 
 
-rule("unstack", jvp=lambda xp, t, ans, x, **options: xp.unstack(t, **options), vjp=_unstack_pull, outputs=0, view=True)
+composite("unstack", _unstack)

@@ -158,13 +158,13 @@ def _both(xp: Namespace, x: Any, y: Any) -> tuple[Array, Array]:
 
 def _xlogy(xp: Namespace, x: Any, y: Any, /) -> Array:
     x, y = _both(xp, x, y)
-    vanishes = xp.logical_and(x == 0, y == y)
+    vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x * xp.log(xp.where(vanishes, 1.0, y)))
 
 
 def _xlog1py(xp: Namespace, x: Any, y: Any, /) -> Array:
     x, y = _both(xp, x, y)
-    vanishes = xp.logical_and(x == 0, y == y)
+    vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x * xp.log1p(xp.where(vanishes, 0.0, y)))
 
 
@@ -188,7 +188,7 @@ def _kl_div(xp: Namespace, x: Any, y: Any, /) -> Array:
 def _quotient(xp: Namespace, x: Any, y: Any) -> Array:
     """Return x / y, and 0 where x is 0: removable, since there the functions vanish for all y."""
     x, y = _both(xp, x, y)
-    vanishes = xp.logical_and(x == 0, y == y)
+    vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x) / xp.where(vanishes, 1.0, y)
 
 
@@ -299,8 +299,8 @@ composite("special.apply_where", _apply_where)
 def _absent(name: str) -> Callable[..., Any]:
     def absent(xp: Namespace, *args: Any) -> Any:
         raise UnsupportedOperationError(
-            f"the array library of the backend {xp.__name__.rpartition('.')[2]!r} has no special function {name!r}, and the array"
-            " API standard cannot express it. NumPy arrays have it where SciPy is installed (pip install scipy);"
+            f"the array library of the backend {xp.__name__.rpartition('.')[2]!r} has no special function {name!r}, and the"
+            " array API standard cannot express it. NumPy arrays have it where SciPy is installed (pip install scipy);"
             " unidiff.bridge runs a function on another backend."
         )
 

@@ -121,20 +121,21 @@ def _ties(xp: Namespace, ans: Array, x: Array, dtype: Any, axis: Axis, keepdims:
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
     attained = x == ans
     count = xp.astype(xp.count_nonzero(attained, axis=axis, keepdims=True), dtype)
+    count = xp.where(count == 0, xp.ones_like(count), count)
     rest = xp.where(xp.isnan(ans), xp.full_like(ans, math.nan), xp.zeros_like(ans))
     return attained, count, rest
 
 
 def _extremum_push(xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     attained, count, rest = _ties(xp, ans, x, t.dtype, axis, keepdims)
-    share = xp.where(attained, t / xp.where(count == 0, xp.ones_like(count), count), rest)
-    return xp.sum(share, axis=axis, dtype=t.dtype, keepdims=keepdims)
+    total = xp.sum(xp.where(attained, t, rest), axis=axis, dtype=t.dtype, keepdims=True)
+    return xp.reshape(total / count, ans.shape)
 
 
 def _extremum_pull(xp: Namespace, g: Array, ans: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     attained, count, rest = _ties(xp, ans, x, g.dtype, axis, keepdims)
     g = expand_reduced(xp, g, x.ndim, axis, keepdims)
-    return xp.where(attained, g / xp.where(count == 0, xp.ones_like(count), count), rest)
+    return xp.where(attained, g / count, rest)
 
 
 rule("max", jvp=_extremum_push, vjp=_extremum_pull, keep=(-1, 0))
@@ -156,12 +157,37 @@ def _others(xp: Namespace, x: Array, axis: Axis) -> Array:
     if not axes:
         return xp.ones_like(x)
     if len(axes) == 1:
-        (a,) = axes
-        return _before(xp, x, a) * xp.flip(_before(xp, xp.flip(x, axis=a), a), axis=a)
+        return _others_along(xp, x, axes[0])
     order = tuple(a for a in range(x.ndim) if a not in axes) + axes
     rows = xp.permute_dims(x, order)
     others = _others(xp, xp.reshape(rows, (*rows.shape[: x.ndim - len(axes)], _count(x, axes))), -1)
     return xp.permute_dims(xp.reshape(others, rows.shape), tuple(order.index(a) for a in range(x.ndim)))
+
+
+def _others_along(xp: Namespace, x: Array, axis: int) -> Array:
+    """Return `_others` for one axis from the tree of products of neighbours, in a number of operations proportional to n."""
+    n = x.shape[axis]
+    if n < 2:
+        return xp.ones_like(x)
+    even, odd, rest = _pairs(x, axis)
+    others = _others_along(xp, xp.concat([even * odd, rest], axis=axis) if n % 2 else even * odd, axis)
+    pairs = along(others, axis, None, n // 2)
+    return _interleave(xp, pairs * odd, pairs * even, along(others, axis, n // 2, None), axis)
+
+
+def _pairs(x: Array, axis: int) -> tuple[Array, Array, Array]:
+    """Return the elements at even places, their right neighbours, and the last one if it has none."""
+    end = x.shape[axis] // 2 * 2
+    before = (slice(None),) * axis
+    even, odd = (x[(*before, slice(start, end, 2), Ellipsis)] for start in (0, 1))
+    return even, odd, along(x, axis, end, None)
+
+
+def _interleave(xp: Namespace, even: Array, odd: Array, rest: Array, axis: int) -> Array:
+    """Undo `_pairs`."""
+    shape = (*even.shape[:axis], 2 * even.shape[axis], *even.shape[axis + 1 :])
+    together = xp.reshape(xp.stack([even, odd], axis=axis + 1), shape)
+    return xp.concat([together, rest], axis=axis) if rest.shape[axis] else together
 
 
 def _prod_push(
@@ -215,15 +241,19 @@ rule("cumulative_prod", jvp=_cumulative_prod_push, vjp=_cumulative_prod_pull, ke
 
 
 def _linear_recurrence(xp: Namespace, a: Array, b: Array, *, axis: int) -> Array:
-    """Return y with y[0] = b[0] and y[i] = a[i] y[i-1] + b[i] along the axis, in log2(n) steps that double the reach."""
-    n, reach = b.shape[axis], 1
-    while reach < n:
-        head, carried = along(b, axis, None, reach), along(b, axis, None, -reach)
-        tail = along(a, axis, reach, None)
-        b = xp.concat([head, along(b, axis, reach, None) + tail * carried], axis=axis)
-        a = xp.concat([along(a, axis, None, reach), tail * along(a, axis, None, -reach)], axis=axis)
-        reach *= 2
-    return b
+    """Return y with y[0] = b[0] and y[i] = a[i] y[i-1] + b[i] along the axis.
+
+    Two steps at a time are a recurrence of half the length, which gives the odd places; one step from each gives the even ones.
+    """
+    n = b.shape[axis]
+    if n < 2:
+        return b
+    (a_even, a_odd, a_rest), (b_even, b_odd, b_rest) = _pairs(a, axis), _pairs(b, axis)
+    odd = xp._linear_recurrence(a_odd * a_even, b_odd + a_odd * b_even, axis=axis)
+    later = along(b_even, axis, 1, None) + along(a_even, axis, 1, None) * along(odd, axis, None, -1)
+    even = xp.concat([along(b_even, axis, 0, 1), later], axis=axis)
+    rest = b_rest + a_rest * along(odd, axis, -1, None) if n % 2 else b_rest
+    return _interleave(xp, even, odd, rest, axis)
 
 
 def _reversed_recurrence(xp: Namespace, a: Array, g: Array, axis: int) -> Array:

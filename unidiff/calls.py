@@ -75,7 +75,7 @@ class Call:
     ) -> None:
         self.f, self.args, self.kwargs, self.argnums = f, args, kwargs, argnums
         self.backend, self.kind = b, kind = find_backend(args, kwargs, backend)
-        if argnums == 0 and len(args) == 1 and _of_type(args[0]) is kind:
+        if len(args) == 1 and _of_type(args[0]) is kind and argnums in (0, (0,)):
             self.flat: FlatFunction = f if not kwargs else self._call
             self.positions: tuple[int, ...] = (0,)
             self.primals, self.spec = args, None
@@ -154,7 +154,9 @@ class Call:
             if spec != self.spec:
                 raise TreeError(f"The {what}s have the structure {spec}, but the primals have the structure {self.spec}.")
         return tuple(
-            matching(self, t, x, lambda k=k: self.path(k, what))  # type: ignore[misc]  # k is bound early
+            t
+            if _of_type(t) is self.kind and t.shape == x.shape and t.dtype == x.dtype
+            else matching(self, t, x, lambda k=k: self.path(k, what))  # type: ignore[misc]  # k is bound early
             for k, (t, x) in enumerate(zip(leaves, self.primals, strict=True))
         )
 
@@ -189,6 +191,9 @@ def own(b: CompleteBackend, results: Sequence[Array], *inputs: Sequence[Array]) 
     A backend sees to it that a result is no view of another array; what it may return is an array itself, handed through.
     """
     if not b.info.capabilities.mutation:
+        return results
+    every = [id(x) for xs in (results, *inputs) for x in xs]
+    if len(set(every)) == len(every):
         return results
     seen = {id(x) for xs in inputs for x in xs}
     owned = []

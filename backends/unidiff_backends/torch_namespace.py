@@ -1,16 +1,30 @@
 """The array API namespace of PyTorch with the derivatives of the derivative standard.
 
-Everything is `array_api_compat.torch`'s own object except for the functions of `unidiff_backends._torch.mended`.
+Everything is `array_api_compat.torch`'s own object except for the functions of `unidiff_backends._torch.mended` and
+`unidiff_backends._torch.rules`.
 """
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import array_api_compat.torch as _base
 
 from unidiff_backends._torch.mended import MENDED as _MENDED
+from unidiff_backends._torch.rules import RULED as _RULED
+from unidiff_backends._torch.rules import install as _install
+
+
+def _copied(original: ModuleType, name: str) -> ModuleType:
+    module = ModuleType(name, original.__doc__)
+    module.__dict__.update({key: getattr(original, key) for key in dir(original) if not key.startswith("__")})
+    return module
+
 
 globals().update({name: value for name, value in vars(_base).items() if not name.startswith("_")})
-globals().update(_MENDED)
+linalg = _copied(_base.linalg, f"{__name__}.linalg")
+for _functions in (_MENDED, _RULED):
+    _install(_functions, sys.modules[__name__])
 
 __array_api_version__ = _base.__array_api_version__
 __array_namespace_info__ = _base.__array_namespace_info__

@@ -135,8 +135,11 @@ def test_row_shares_memory_so_that_in_place_change_is_refused(engine):
         row += 1
         return (row[0] + x[0, 0],)
 
+    x = engine.asarray([[1.0, 2.0]])
     with pytest.raises(InPlaceError, match="shares its memory"):
-        engine.value_and_grad(loss, (engine.asarray([[1.0, 2.0]]),))
+        engine.value_and_grad(loss, (x,))
+    with pytest.raises(InPlaceError, match="shares its memory"):
+        engine.jvp(loss, (x,), (x,))
 
 
 def test_index_that_carries_a_derivative_is_refused(engine):

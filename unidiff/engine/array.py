@@ -108,8 +108,12 @@ class TracedArrayMethods(TracedArray):
         value = self._domain.library.to_numpy(self._constant("numpy.asarray(x)"))
         return value if dtype is None else value.astype(dtype)
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._constant("from_dlpack(x)").__dlpack__(**kwargs)
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given = {name: value for name, value in options.items() if value is not None}
+        return self._constant("from_dlpack(x)").__dlpack__(**given)
 
     def __dlpack_device__(self) -> Any:
         return self._constant("from_dlpack(x)").__dlpack_device__()

@@ -13,7 +13,8 @@ from unidiff.engine.batching import BatchTrace
 from unidiff.engine.domain import Domain
 from unidiff.engine.forward import ForwardTrace
 from unidiff.engine.placement import beside
-from unidiff.engine.reverse import ReverseTrace, pull_back
+from unidiff.engine.pullback import pull_back
+from unidiff.engine.reverse import ReverseTrace
 from unidiff.engine.rule import Rule
 from unidiff.engine.shapes import cast
 from unidiff.engine.tracing import Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant

@@ -26,7 +26,19 @@ class Operation:
     whether a map needs the other argument.
     """
 
-    __slots__ = ("crosses", "domain", "function", "keeps_ans", "keeps_first", "name", "needs", "pushes", "raw", "rule", "simple")
+    __slots__ = (
+        "crosses",
+        "domain",
+        "function",
+        "keeps_ans",
+        "keeps_first",
+        "name",
+        "needs",
+        "pushes",
+        "raw",
+        "rule",
+        "simple",
+    )
 
     def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
         self.domain = domain

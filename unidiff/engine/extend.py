@@ -31,7 +31,7 @@ from unidiff._typing import Array, Namespace
 from unidiff.engine.batching import BATCHERS, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
 from unidiff.engine.indexing import plain_key, varies
-from unidiff.engine.reverse import part_cotangent
+from unidiff.engine.pullback import part_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import (
     Aval,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unidiff._typing import Array
+from unidiff.engine.reverse import _share_memory
 from unidiff.engine.shapes import match
 from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
 from unidiff.errors import LeakedTracerError, MissingRuleError
@@ -46,7 +47,10 @@ class ForwardTrace(Trace):
         if isinstance(ans, (tuple, list)):
             boxed = [self._output(y, t) for y, t in zip(ans, t_ans or [None] * len(ans), strict=True)]
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
-        return self._output(ans, t_ans)
+        result = self._output(ans, t_ans)
+        if op.rule.view and isinstance(args[0], TracedArray) and type(ans) not in self.domain.library.scalar_types:
+            _share_memory(args[0], result)
+        return result
 
     def _push(self, op: Any, values: list[Any], tangents: list[Any], ans: Any, kwargs: Mapping[str, Any]) -> Any:
         """Return the tangent of the result, None where it has none."""

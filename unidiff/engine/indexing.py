@@ -75,7 +75,8 @@ def add_at(library: Library, buffer: Array, key: Any, values: Array) -> None:
     if not repeats(library, key):
         buffer[key] += values
     elif library.scatter_add is not None:
-        library.scatter_add(buffer, key, values)
+        whole = isinstance(key, tuple) and key[-1] is Ellipsis  # says nothing, and slows libraries down
+        library.scatter_add(buffer, key[:-1] if whole else key, values)
     else:
         _add_each(library, buffer, key, values)
 

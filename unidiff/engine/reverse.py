@@ -9,7 +9,7 @@ of the operation::
 and the residuals are the shape of the whole and the key; the restoration is the shape and dtype the
 parent has where broadcasting or promotion may have changed them, else None. Tuples and a list instead of node objects and
 closures keep an operation cheap and spare the garbage collector. An operation with several results is an entry whose
-cotangent is a `Slots`, followed by one entry for each result that fills its slot.
+cotangent is a `unidiff.engine.pullback.Slots`, followed by one entry for each result that fills its slot.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from unidiff._typing import Array, Namespace
-from unidiff.engine.rule import CONJUGATE
-from unidiff.engine.shapes import Aval, restore
-from unidiff.engine.tracing import LEAKED, SCALARS, Trace, TracedArray, wrap_constant
+from unidiff._typing import Array
+from unidiff.engine.pullback import fill_slot
+from unidiff.engine.shapes import Aval
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
 from unidiff.errors import LeakedTracerError, MissingRuleError
+
+new = object.__new__
 
 Edge = tuple[Any, int, tuple[Any, ...], Any, Any]
 
@@ -62,35 +64,65 @@ class ReverseTrace(Trace):
         tape.append(edge)
         return self.new(value, self, len(tape) - 1)  # type: ignore[no-any-return]  # the domain's own class
 
+    # The four elementwise forms are most of what a program does, so each is written out: a call saved here is a tenth of it.
+
     def unary(self, op: Any, x: TracedArray) -> Any:
         """Record an elementwise function of one argument."""
         value = x._value
         ans = op.raw(value) if self.base else op.function(value)
         tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((op.pushes[0], x._node, op.needs[0](value, None, ans), None, None))
-        return self.new(ans, self, len(tape) - 1)
+        return result
 
     def left(self, op: Any, x1: TracedArray, x2: Any) -> Any:
         """Record an elementwise function of a traced array and a constant."""
         value = x1._value
-        if op.crosses and type(x2) not in SCALARS:
-            x2 = self._frozen(x2)
-        ans = op.raw(value, x2) if self.base else op.function(value, x2)
-        restoration = None if type(x2) in _REAL_SCALARS else self._restoration(value, ans)
+        if type(x2) in _REAL_SCALARS:
+            ans = op.raw(value, x2) if self.base else op.function(value, x2)
+            restoration = None
+        else:
+            x2 = self._frozen(x2) if op.crosses else x2
+            ans = op.raw(value, x2) if self.base else op.function(value, x2)
+            restoration = self._restoration(value, ans)
         tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((op.pushes[0], x1._node, op.needs[0](value, x2, ans), restoration, None))
-        return self.new(ans, self, len(tape) - 1)
+        return result
 
     def right(self, op: Any, x1: Any, x2: TracedArray) -> Any:
         """Record an elementwise function of a constant and a traced array."""
         value = x2._value
-        if op.crosses and type(x1) not in SCALARS:
-            x1 = self._frozen(x1)
-        ans = op.raw(x1, value) if self.base else op.function(x1, value)
-        restoration = None if type(x1) in _REAL_SCALARS else self._restoration(value, ans)
+        if type(x1) in _REAL_SCALARS:
+            ans = op.raw(x1, value) if self.base else op.function(x1, value)
+            restoration = None
+        else:
+            x1 = self._frozen(x1) if op.crosses else x1
+            ans = op.raw(x1, value) if self.base else op.function(x1, value)
+            restoration = self._restoration(value, ans)
         tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((op.pushes[1], x2._node, op.needs[1](x1, value, ans), restoration, None))
-        return self.new(ans, self, len(tape) - 1)
+        return result
+
+    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """Record an elementwise function of two traced arrays."""
+        value1, value2 = x1._value, x2._value
+        ans = op.raw(value1, value2) if self.base else op.function(value1, value2)
+        dtype, shape = ans.dtype, ans.shape
+        restore1 = None if value1.dtype is dtype and value1.shape == shape else self._restoration(value1, ans)
+        restore2 = None if value2.dtype is dtype and value2.shape == shape else self._restoration(value2, ans)
+        push1, push2 = op.pushes
+        needs1, needs2 = op.needs
+        tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
+        edge = (push2, x2._node, needs2(value1, value2, ans), restore2, None)
+        tape.append((push1, x1._node, needs1(value1, value2, ans), restore1, edge))
+        return result
 
     def first(self, op: Any, x: TracedArray, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Record a function of one traced array with one result."""
@@ -111,8 +143,9 @@ class ReverseTrace(Trace):
         kept = value if op.keeps_first else Aval((shape, dtype, value.device))
         pull = op.rule.vjps[0]
         tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
-        result = self.new(ans, self, len(tape) - 1)
         if op.rule.view and type(ans) not in self.domain.library.scalar_types:
             _share_memory(x, result)
         return result
@@ -138,22 +171,12 @@ class ReverseTrace(Trace):
         value = x._value
         ans = value[key]
         tape = self.tape
+        result = new(self.new)
+        result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((None, x._node, (value.shape, key), None, None))
-        result = self.new(ans, self, len(tape) - 1)
         if type(ans) not in self.domain.library.scalar_types:
             _share_memory(x, result)
         return result
-
-    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
-        """Record an elementwise function of two traced arrays."""
-        value1, value2 = x1._value, x2._value
-        ans = op.raw(value1, value2) if self.base else op.function(value1, value2)
-        push1, push2 = op.pushes
-        needs1, needs2 = op.needs
-        edge = (push2, x2._node, needs2(value1, value2, ans), self._restoration(value2, ans), None)
-        tape = self.tape
-        tape.append((push1, x1._node, needs1(value1, value2, ans), self._restoration(value1, ans), edge))
-        return self.new(ans, self, len(tape) - 1)
 
     def _restoration(self, value: Any, ans: Any) -> Any:
         """Return the shape and dtype to bring a cotangent back to, None where broadcasting and promotion changed nothing."""
@@ -213,9 +236,7 @@ class ReverseTrace(Trace):
             self.has_complex = True
         return bool(kind == "exact")
 
-    def _edges(
-        self, op: Any, args: Any, values: list[Any], ans: Any, kwargs: Mapping[str, Any], own: list[int]
-    ) -> Edge | None:
+    def _edges(self, op: Any, args: Any, values: list[Any], ans: Any, kwargs: Mapping[str, Any], own: list[int]) -> Edge | None:
         rule = op.rule
         elementwise, variadic, vjps = rule.kind == "elementwise", rule.variadic, rule.vjps
         residuals = () if elementwise else self._residuals(rule, values, ans)
@@ -263,7 +284,7 @@ class ReverseTrace(Trace):
             if self._exact(value):
                 outputs.append(wrap_constant(self.domain, value))
             else:
-                outputs.append(self._node(value, (_fill, join, (slot, len(ans)), None, None)))
+                outputs.append(self._node(value, (fill_slot, join, (slot, len(ans)), None, None)))
         return type(ans)(*outputs) if hasattr(ans, "_fields") else type(ans)(outputs)
 
 
@@ -283,121 +304,3 @@ def _share_memory(base: TracedArray, view: TracedArray) -> None:
         view._memory = base._memory
     except AttributeError:
         view._memory = base._memory = object()
-
-
-class Slots:
-    """The cotangents of an operation with several results, on their way to it."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-
-    def __add__(self, other: Slots) -> Slots:
-        """Merge; the left operand is ours alone, so it is filled in place."""
-        for slot, g in enumerate(other.items):
-            if g is not None:
-                mine = self.items[slot]
-                self.items[slot] = g if mine is None else mine + g
-        return self
-
-
-def _fill(_xp: Namespace, g: Any, slot: int, count: int) -> Slots:
-    items: list[Any] = [None] * count
-    items[slot] = g
-    return Slots(items)
-
-
-class Scatter:
-    """The cotangent of an indexed part, before it is added into the cotangent of the whole."""
-
-    __slots__ = ("key", "shape", "value")
-
-    def __init__(self, shape: tuple[int, ...], key: Any, value: Any) -> None:
-        self.shape = shape
-        self.key = key
-        self.value = value
-
-
-def part_cotangent(shape: tuple[int, ...], key: Any, g: Array) -> Any:
-    """Return what the rule of indexing gives back: the pull-back adds it into the cotangent of the whole."""
-    return Scatter(shape, key, g)
-
-
-def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge would cost a fifth of its time
-    domain: Any, tape: list[Any], seeds: Sequence[tuple[int, Any]], inputs: int, xp: Namespace, *,
-    in_place: bool, has_complex: bool, consume: bool,
-) -> list[Any]:  # fmt: skip
-    """Return the cotangents of the first ``inputs`` nodes, None for those that nothing depends on.
-
-    With ``consume`` the tape is emptied on the way, which frees the residuals as soon as they are used. ``in_place`` says
-    that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two.
-    """
-    last = max([node for node, _ in seeds], default=-1)
-    if consume:
-        del tape[last + 1 :]
-    cotangents: list[Any] = [None] * (last + 1)
-    owned: set[int] = set()
-    for node, seed in seeds:
-        cotangents[node] = seed if cotangents[node] is None else cotangents[node] + seed
-    for index in range(last, inputs - 1, -1):
-        edge = tape.pop() if consume else tape[index]
-        g = cotangents.pop()
-        if g is None:
-            continue
-        if type(g) is Slots:
-            g = tuple(g.items)
-            conjugate = False
-        else:
-            conjugate = has_complex and domain.kind(g.dtype) == "complex"
-        while edge is not None:
-            pull, parent, residuals, restoration, edge = edge
-            if pull is None:
-                _scatter(domain, xp, cotangents, owned, parent, *residuals, g, in_place)
-                continue
-            if conjugate:
-                pull = CONJUGATE.get(pull, pull)
-            part = pull(xp, g, *residuals)
-            if type(part) is Scatter:
-                _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
-                continue
-            if restoration is not None:
-                shape, dtype = restoration
-                if part.shape != shape or part.dtype is not dtype:
-                    part = restore(xp, part, shape, dtype)
-            total = cotangents[parent]
-            if total is None:
-                cotangents[parent] = part
-            elif parent in owned:
-                total += part
-                cotangents[parent] = total
-            else:
-                cotangents[parent] = total + part
-                if in_place and type(part) is not Slots:
-                    owned.add(parent)
-    if consume:
-        tape.clear()
-    cotangents.extend([None] * (inputs - len(cotangents)))
-    return cotangents
-
-
-def _scatter(
-    domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, shape: tuple[int, ...], key: Any, g: Array,
-    in_place: bool,
-) -> None:  # fmt: skip
-    """Add the cotangent of an indexed part into that of the whole, in place where the buffer is ours."""
-    total = cotangents[parent]
-    if not in_place:
-        whole = xp._scatter(g, shape, key)
-        cotangents[parent] = whole if total is None else total + whole
-        return
-    if parent not in owned:
-        buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
-        if total is not None:
-            buffer += total
-        cotangents[parent] = total = buffer
-        owned.add(parent)
-    if type(key) is int or type(key) is slice:
-        total[key] += g
-    else:
-        domain.add_at(total, key, g)

@@ -1,0 +1,128 @@
+"""Functions with derivatives of our own, by `torch.autograd.Function`, that work in every nesting of transforms.
+
+What PyTorch leaves to do, beside the derivatives themselves: forward mode within forward mode, which it takes for zero, and
+batching, for which the derivatives are batched as ordinary functions.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch._C._functorch import TransformType, _unwrap_for_grad, _wrap_for_grad
+from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
+from torch.autograd import forward_ad
+
+from unidiff_backends._torch.reverse import Tensors, functorch_active
+
+Partial = Sequence[torch.Tensor | None]
+"""Tangents or cotangents; None where there is none, which is zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """A function of tensors with its derivatives.
+
+    Parameters
+    ----------
+    call : callable
+        ``call(*primals) -> outs``, a tuple.
+    push : callable
+        ``push(tangents, primals, outs) -> tangents_out``.
+    pull : callable
+        ``pull(needs, cotangents, primals, outs) -> cotangents_in``, with None where ``needs``, one flag for each primal, is
+        false.
+    """
+
+    call: Callable[..., Tensors]
+    push: Callable[[Partial, Tensors, Tensors], Tensors]
+    pull: Callable[[Sequence[bool], Partial, Tensors, Tensors], Partial]
+
+    def __call__(self, *primals: torch.Tensor) -> Tensors:
+        """Evaluate the function such that it is differentiated by these derivatives."""
+        outs: Tensors = _Custom.apply(self, *primals)
+        return outs
+
+    def batched(self, in_dims: Sequence[int | None]) -> "Operation":
+        """Return the operation on batches, whose results are stacked along the first axis."""
+        dims = tuple(in_dims)
+
+        def call(*primals: torch.Tensor) -> Tensors:
+            outs: Tensors = torch.func.vmap(self.call, dims)(*primals)
+            return outs
+
+        def push(tangents: Partial, primals: Tensors, outs: Tensors) -> Tensors:
+            t_dims = tuple([None if t is None else d for t, d in zip(tangents, dims, strict=True)])
+            tangents_out: Tensors = torch.func.vmap(self.push, (t_dims, dims, (0,) * len(outs)))(tuple(tangents), primals, outs)
+            return tangents_out
+
+        def pull(needs: Sequence[bool], cotangents: Partial, primals: Tensors, outs: Tensors) -> Partial:
+            g_dims = tuple([None if g is None else 0 for g in cotangents])
+
+            def wanted(cotangents: Partial, primals: Tensors, outs: Tensors) -> Partial:
+                return tuple([x for x in self.pull(needs, cotangents, primals, outs) if x is not None])
+
+            pulled = torch.func.vmap(wanted, (g_dims, dims, (0,) * len(outs)))(tuple(cotangents), primals, outs)
+            found = iter(pulled)
+            return [_unstacked(next(found), d) if need else None for need, d in zip(needs, dims, strict=True)]
+
+        return Operation(call, push, pull)
+
+
+def _unstacked(g: torch.Tensor, dim: int | None) -> torch.Tensor:
+    return g.sum(0) if dim is None else g.movedim(0, dim)
+
+
+def differentiating(tensors: Iterable[torch.Tensor]) -> bool:
+    """Tell whether a derivative through any of these tensors may be asked for."""
+    return functorch_active() or (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
+
+
+class _Custom(torch.autograd.Function):
+    @staticmethod
+    def forward(operation: Operation, *primals: torch.Tensor) -> Tensors:
+        # An input may not be an output; a view of it may.
+        return tuple([y.view_as(y) if any(y is x for x in primals) else y for y in operation.call(*primals)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensors) -> None:
+        ctx.operation, *primals = inputs
+        ctx.count = len(primals)
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*[y for y in output if not (y.is_floating_point() or y.is_complex())])
+        ctx.save_for_backward(*primals, *output)
+        ctx.save_for_forward(*primals, *output)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
+        saved, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        if all(g is None for g in cotangents):
+            return (None,) * (1 + ctx.count)
+        return (None, *ctx.operation.pull(needs, cotangents, saved[: ctx.count], saved[ctx.count :]))
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> Tensors:
+        saved = ctx.saved_tensors
+        return _one_level_below(ctx.operation.push, tangents, saved[: ctx.count], saved[ctx.count :])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], operation: Operation, *primals: torch.Tensor) -> tuple[Any, Any]:
+        outs = operation.batched(in_dims[1:])(*primals)
+        return outs, (0,) * len(outs)
+
+
+def _one_level_below(push: Callable[..., Tensors], *arguments: Partial) -> Tensors:
+    """Return ``push(*arguments)``, evaluated outside of the level of forward mode that asks for it.
+
+    PyTorch switches forward mode off while it asks for a tangent, on that level, but also on all those outside of it.
+    """
+    if torch._C._functorch.peek_interpreter_stack() is None:
+        return push(*arguments)
+    interpreter = retrieve_current_functorch_interpreter()
+    if interpreter.key() != TransformType.Jvp:
+        return push(*arguments)
+    level = interpreter.level()
+    lowered = [tuple([None if x is None else _unwrap_for_grad(x, level) for x in part]) for part in arguments]
+    with forward_ad._set_fwd_grad_enabled(True), interpreter.lower():
+        tangents_out = push(*lowered)
+    return tuple([t if t is None else _wrap_for_grad(t, level) for t in tangents_out])

@@ -28,6 +28,7 @@ class Slots:
 
 
 def fill_slot(_xp: Namespace, g: Any, slot: int, count: int) -> Slots:
+    """Pull the cotangent of one of several results back to their operation."""
     items: list[Any] = [None] * count
     items[slot] = g
     return Slots(items)
@@ -78,7 +79,8 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
         while edge is not None:
             pull, parent, residuals, restoration, edge = edge
             if pull is None:
-                _scatter(domain, xp, cotangents, owned, parent, *residuals, g, in_place)
+                shape, key = residuals
+                _scatter(domain, xp, cotangents, owned, parent, shape, key, g, in_place)
                 continue
             if conjugate:
                 pull = CONJUGATE.get(pull, pull)

@@ -160,7 +160,7 @@ class ReverseTrace(Trace):
             return wrap_constant(self.domain, ans)
         residuals = self._residuals(op.rule, (value1, value2), ans)
         pull1, pull2 = op.rule.vjps
-        edge = None if pull2 is None else (pull2, x2._node, residuals, (value2.shape, value2.dtype), None)
+        edge: Edge | None = None if pull2 is None else (pull2, x2._node, residuals, (value2.shape, value2.dtype), None)
         edge = edge if pull1 is None else (pull1, x1._node, residuals, (value1.shape, value1.dtype), edge)
         return wrap_constant(self.domain, ans) if edge is None else self._node(ans, edge)
 
@@ -197,15 +197,6 @@ class ReverseTrace(Trace):
         if thaw is not None:
             self.thaws.append(thaw)
         return kept
-
-    def _restoration(self, value: Any, ans: Any) -> Any:
-        """Return the shape and dtype to bring a cotangent back to, None where broadcasting and promotion changed nothing."""
-        shape, dtype = value.shape, value.dtype
-        if dtype is ans.dtype:
-            return None if shape == ans.shape else (shape, dtype)
-        if self.domain.kind(ans.dtype) == "complex":
-            self.has_complex = True
-        return shape, dtype
 
     def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Evaluate the operation and record an edge for each traced argument."""

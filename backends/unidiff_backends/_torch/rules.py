@@ -4,6 +4,7 @@ The rules are those of `unidiff.rules`: data that knows no array library. Here t
 the mended ones where there are, so that they differentiate again.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from types import MappingProxyType, ModuleType
@@ -163,6 +164,12 @@ def _nullity(*arrays: torch.Tensor) -> int:
     return int(_Nullity.apply(*[x.detach() for x in arrays]))
 
 
+def _inv(x: torch.Tensor) -> torch.Tensor:
+    """Return the inverse, and infinity for a matrix that has none: rules decide themselves what to do about it."""
+    inverse, info = torch.linalg.inv_ex(x)
+    return torch.where((info > 0)[..., None, None], math.inf, inverse)
+
+
 _RULED = (
     "cumulative_prod linalg.det linalg.eig linalg.eigh linalg.slogdet linalg.solve linalg.svd linalg.vector_norm pow sign"
 ).split()
@@ -185,4 +192,4 @@ def install(functions: Mapping[str, Callable[..., Any]], namespace: Any = NAMESP
 install(MENDED)
 install(RULED)
 install({name: by_rule(name) for name in _SHARED})
-install({"_constant": torch.Tensor.detach, "linalg._nullity": _nullity})
+install({"_constant": torch.Tensor.detach, "conj": torch.conj, "linalg._nullity": _nullity, "linalg.inv": _inv})

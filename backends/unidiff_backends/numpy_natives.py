@@ -27,6 +27,17 @@ def _summation(ufunc: np.ufunc) -> Callable[..., Any]:
     return reduce
 
 
+def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the arithmetic mean; half precision and integers, which need a wider sum, and empty ones are left to NumPy."""
+    count = x.size if axis is None else math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
+    if x.dtype not in _SUMMED_AS_THEY_ARE or not count:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims) / count
+
+
+_SUMMED_AS_THEY_ARE = frozenset(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
+
+
 def reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
     """Give the elements another shape."""
     return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
@@ -109,6 +120,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "matmul": np.matmul,
     "matrix_transpose": matrix_transpose,
     "max": _reduction(np.maximum),
+    "mean": mean,
     "min": _reduction(np.minimum),
     "ones": ones,
     "ones_like": ones_like,

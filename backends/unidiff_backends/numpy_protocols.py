@@ -59,15 +59,15 @@ class NumpyProtocols:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
+        if method == "__call__" and not options:
+            function = _ufuncs(self._domain).get(ufunc)
+            if function is not None:
+                return function(*inputs)
         options = refuse_buffer(options, ufunc.__name__)
         xp = self._domain.plain
         if method == "reduce" and ufunc in _REDUCTIONS:
             return getattr(xp, _REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **options})
-        name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
-        function = partial(_DERIVED[ufunc], xp) if ufunc in _DERIVED else getattr(xp, name, None)
-        if method != "__call__" or options or function is None:
-            raise MissingRuleError(_missing(f"{ufunc.__name__} ({method}, {sorted(options)})"))
-        return function(*inputs)
+        raise MissingRuleError(_missing(f"{ufunc.__name__} ({method}, {sorted(options)})"))
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer any other function of NumPy likewise."""
@@ -135,6 +135,18 @@ def _method(name: str) -> Function:
 
 for _name in _METHODS:
     setattr(NumpyProtocols, _name, _method(_name))
+
+
+@cache
+def _ufuncs(domain: Any) -> dict[np.ufunc, Function]:
+    """Return the differentiable function for each universal function of NumPy that has one."""
+    xp = domain.plain
+    table = {ufunc: partial(function, xp) for ufunc, function in _DERIVED.items()}
+    for ufunc in {f for f in vars(np).values() if isinstance(f, np.ufunc)} - table.keys():
+        name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
+        if hasattr(xp, name):
+            table[ufunc] = getattr(xp, name)
+    return table
 
 
 @cache

@@ -1,8 +1,9 @@
 """The array object of the standard on traced arrays: operators, indexing, conversions.
 
 Conversions to Python numbers and to plain arrays raise where they would cut a derivative. They work where there is none to
-cut: for constants, booleans and integers. In-place forms rebind the traced array and never touch the value it holds; they are
-refused where another traced array is a view of the same memory, since that one would not see the change.
+cut: for constants, booleans and integers. In-place forms rebind the traced array and never touch the value it holds. What a
+part ``x[key]`` is changed to also becomes part of ``x``, as in NumPy; where yet another traced array is a view of the same
+memory, in-place forms are refused, since that one would not see the change.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from unidiff._typing import Device, Namespace
-from unidiff.engine.indexing import plain_key
-from unidiff.engine.tracing import TracedArray
+from unidiff.engine.indexing import makes_copy, plain_key
+from unidiff.engine.tracing import TracedArray, share_memory
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
 
 if TYPE_CHECKING:
@@ -69,15 +70,23 @@ class TracedArrayMethods(TracedArray):
 
     def __getitem__(self, key: Any, /) -> Any:
         if type(key) is int or type(key) is slice:
-            return self._trace.part(self._domain.operations["_getitem"], self, key)
-        key = plain_key(key)
-        if isinstance(key, TracedArray):
-            return self._domain.plain._getitem(self, key)
-        return self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
+            part = self._trace.part(self._domain.operations["_getitem"], self, key)
+        else:
+            key = plain_key(key)
+            if isinstance(key, TracedArray):
+                return self._domain.plain._getitem(self, key)
+            part = self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
+            if makes_copy(key):
+                return part
+        if type(part._value) not in self._domain.library.scalar_types:
+            share_memory(self, part)
+            part._origin = self, key
+        return part
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        self._refuse_if_shared()
-        self._become(self._domain.plain._setitem(self, value, plain_key(key)))
+        key = plain_key(key)
+        if not self._has_part(key, value):
+            self._replace(self._domain.plain._setitem(self, value, key))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -138,19 +147,33 @@ class TracedArrayMethods(TracedArray):
             )
         return self._trace.concrete(self, what)
 
-    def _become(self, other: TracedArray) -> None:
-        self._value, self._trace, self._node = other._value, other._trace, other._node
-        if hasattr(self, "_memory"):
-            del self._memory
+    def _has_part(self, key: Any, value: Any) -> bool:
+        """Whether the value is the part at the key itself, as in the assignment with which ``x[key] += y`` ends."""
+        if not isinstance(value, TracedArray) or makes_copy(key):
+            return False
+        base, its_key = getattr(value, "_origin", (None, None))
+        return base is self and bool(key == its_key)
 
-    def _refuse_if_shared(self) -> None:
-        # The object is held by each array that shares the memory, by this frame's argument and by getrefcount's.
-        if hasattr(self, "_memory") and sys.getrefcount(self._memory) > 2:
+    def _replace(self, new: TracedArray) -> None:
+        """Take the value of another array, and put it into the arrays of which this one is a part.
+
+        Any further array that shares the memory would not see the change, so there must be none.
+        """
+        family: list[tuple[TracedArray, TracedArray]] = [(self, new)]
+        origin = getattr(self, "_origin", None)
+        while origin is not None:
+            base, key = origin
+            new = self._domain.plain._setitem(base, new, key)
+            family.append((base, new))
+            origin = getattr(base, "_origin", None)
+        if hasattr(self, "_memory") and sys.getrefcount(self._memory) > len(family) + 1:  # it is an argument there, too
             raise InPlaceError(
                 "in-place change of a traced array that shares its memory with another one (a slice, a reshape, a transpose):"
                 " the other would not see it. Write x = x + y instead of x += y, or build the array with where, concat or"
                 " stack."
             )
+        for member, value in family:
+            member._value, member._trace, member._node = value._value, value._trace, value._node
 
     def _is_mutable(self) -> bool:
         value: Any = self
@@ -194,12 +217,11 @@ def _in_place(domain: Domain, function: Callable[..., Any]) -> Callable[[Any, An
         result = function(self, other)
         if not self._is_mutable():
             return result
-        self._refuse_if_shared()
         if result.shape != self.shape:
             raise ShapeError(f"in-place operation on shape {self.shape} has a result of shape {result.shape}")
         if result.dtype != self.dtype:
             result = domain.plain.astype(result, self.dtype)
-        self._become(result)
+        self._replace(result)
         return self
 
     return in_place

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from unidiff._typing import Array, Namespace
-from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, share_memory, wrap_constant
 from unidiff.errors import LeakedTracerError, TracedConversionError
 
 Batcher = Callable[..., Any]
@@ -72,7 +72,10 @@ class BatchTrace(Trace):
         if isinstance(ans, (tuple, list)):
             boxed = [self._output(value) for value in ans]
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
-        return self._output(ans)
+        result = self._output(ans)
+        if op.rule.view:
+            share_memory(args[0], result)
+        return result
 
     def _output(self, value: Any) -> Any:
         return self.variable(value) if hasattr(value, "shape") else wrap_constant(self.domain, value)

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unidiff._typing import Array
-from unidiff.engine.reverse import _share_memory
 from unidiff.engine.shapes import match
-from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, share_memory, wrap_constant
 from unidiff.errors import LeakedTracerError, MissingRuleError
 
 
@@ -49,7 +48,7 @@ class ForwardTrace(Trace):
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
         result = self._output(ans, t_ans)
         if op.rule.view and isinstance(args[0], TracedArray) and type(ans) not in self.domain.library.scalar_types:
-            _share_memory(args[0], result)
+            share_memory(args[0], result)
         return result
 
     def _push(self, op: Any, values: list[Any], tangents: list[Any], ans: Any, kwargs: Mapping[str, Any]) -> Any:

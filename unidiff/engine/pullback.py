@@ -118,7 +118,7 @@ def _scatter(
         whole = xp._scatter(g, shape, key)
         cotangents[parent] = whole if total is None else total + whole
         return
-    if parent not in owned:
+    if parent not in owned or not shape:  # sums of 0-d arrays may be immutable scalars
         buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
         if total is not None:
             buffer += total

@@ -21,7 +21,7 @@ from typing import Any
 from unidiff._typing import Array
 from unidiff.engine.pullback import fill_slot
 from unidiff.engine.shapes import Aval
-from unidiff.engine.tracing import LEAKED, Trace, TracedArray, wrap_constant
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, share_memory, wrap_constant
 from unidiff.errors import LeakedTracerError, MissingRuleError
 
 new = object.__new__
@@ -147,7 +147,7 @@ class ReverseTrace(Trace):
         result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
         if op.rule.view and type(ans) not in self.domain.library.scalar_types:
-            _share_memory(x, result)
+            share_memory(x, result)
         return result
 
     def pair(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
@@ -174,8 +174,6 @@ class ReverseTrace(Trace):
         result = new(self.new)
         result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((None, x._node, (value.shape, key), None, None))
-        if type(ans) not in self.domain.library.scalar_types:
-            _share_memory(x, result)
         return result
 
     def _restoration(self, value: Any, ans: Any) -> Any:
@@ -218,7 +216,7 @@ class ReverseTrace(Trace):
             return wrap_constant(self.domain, ans)
         node = self._node(ans, edge)
         if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
-            _share_memory(args[0], node)
+            share_memory(args[0], node)
         return node
 
     def _exact(self, ans: Any) -> bool:
@@ -288,10 +286,3 @@ class _Closed:
 
     def __len__(self) -> int:
         return 0
-
-
-def _share_memory(base: TracedArray, view: TracedArray) -> None:
-    try:
-        view._memory = base._memory
-    except AttributeError:
-        view._memory = base._memory = object()

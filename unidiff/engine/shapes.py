@@ -76,6 +76,8 @@ def sum_to_shape(xp: Namespace, g: Array, shape: tuple[int, ...]) -> Array:
     """Sum over the axes along which an array of the shape was broadcast: the adjoint of broadcasting."""
     extra = len(g.shape) - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, length in enumerate(shape) if length == 1 and g.shape[i + extra] != 1)
+    if len(axes) == extra and extra:
+        return xp.sum(g, axis=axes, dtype=g.dtype)
     if axes:
         g = xp.sum(g, axis=axes, dtype=g.dtype, keepdims=True)
     return xp.reshape(g, shape) if tuple(g.shape) != tuple(shape) else g

@@ -158,21 +158,27 @@ class ConstantTrace(Trace):
 
     def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Evaluate on plain values and wrap the results again."""
-        return wrap_constant(self.domain, op.raw(*map(self.lower, args), **kwargs))
+        ans = op.raw(*map(self.lower, args), **kwargs)
+        result = wrap_constant(self.domain, ans)
+        if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
+            share_memory(args[0], result)
+        return result
 
 
 class TracedArray:
     """An array that is being differentiated; `unidiff.engine.array` adds the array object of the standard.
 
     Every library has its own subclass, so that a test for the exact type also tells the library. The slot ``_memory`` is set
-    only on arrays that are views of one another: all of them hold the same object.
+    only on arrays that are views of one another: all of them hold the same object. The slot ``_origin`` is set only on parts
+    ``base[key]`` that share the memory of their base, and holds both.
     """
 
-    __slots__ = ("_memory", "_node", "_trace", "_value")
+    __slots__ = ("_memory", "_node", "_origin", "_trace", "_value")
 
     _domain: Any
     _memory: object
     _node: Any
+    _origin: tuple[TracedArray, Any]
     _trace: Trace
     _value: Any
     __unidiff_backend__: str
@@ -209,6 +215,14 @@ class TracedArray:
     def device(self) -> Device:
         """Device of the array."""
         return self._domain.device(self._value)
+
+
+def share_memory(base: TracedArray, view: TracedArray) -> None:
+    """Note that one array is a view of the other, so that in-place change of either can be refused."""
+    try:
+        view._memory = base._memory
+    except AttributeError:
+        view._memory = base._memory = object()
 
 
 class NewLevel:

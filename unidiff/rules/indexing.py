@@ -11,7 +11,6 @@ rule(
     jvp=lambda xp, t, ans, x, key: xp._getitem(t, key),
     vjp=lambda xp, g, ans, x, key: part_cotangent(x.shape, key, g),
     keep=(1,),
-    view=True,
 )
 rule(
     "_scatter",

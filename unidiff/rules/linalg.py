@@ -24,14 +24,14 @@ def identity(xp: Namespace, x: Array) -> Array:
     return xp.eye(x.shape[-1], dtype=x.dtype, device=x.device)
 
 
-def per_matrix(x: Array) -> Array:
+def per_matrix(xp: Namespace, x: Array) -> Array:
     """Return one number per matrix of a stack in the form that broadcasts against the matrices."""
-    return x[..., None, None]
+    return xp.reshape(x, (*x.shape, 1, 1))
 
 
 def inverse(xp: Namespace, x: Array, singular: Array) -> Array:
     """Return the inverse of those matrices that have one, and NaN where ``singular`` says so."""
-    singular = per_matrix(singular)
+    singular = per_matrix(xp, singular)
     return xp.where(singular, math.nan, xp.linalg.inv(xp.where(singular, identity(xp, x), x)))
 
 
@@ -178,9 +178,9 @@ def _polynomial_adjugate(xp: Namespace, x: Array, unit: Array, size: Array, larg
     for k in range(1, largest + 1):
         product = xp.matmul(x, power)
         coefficient = xp.linalg.trace(product) / -k
-        adjugate = xp.where(per_matrix(size == k), sign * power, adjugate)
+        adjugate = xp.where(per_matrix(xp, size == k), sign * power, adjugate)
         det = xp.where(size == k, -sign * coefficient, det)
-        power, sign = product + per_matrix(coefficient) * unit, -sign
+        power, sign = product + per_matrix(xp, coefficient) * unit, -sign
     return adjugate, det
 
 
@@ -196,10 +196,10 @@ def _adjugate(xp: Namespace, det: Array, x: Array) -> Array:
         return xp.ones_like(x)
     if n == 2:
         return xp.flip(x, axis=(-2, -1)).mT * (2 * identity(xp, x) - 1)
-    inv = xp.linalg.inv(xp.where(per_matrix(det == 0), identity(xp, x), x))
+    inv = xp.linalg.inv(xp.where(per_matrix(xp, det == 0), identity(xp, x), x))
     nullity = xp.linalg._nullity(x, det, inv)
     if nullity == 0:
-        return per_matrix(det) * inv
+        return per_matrix(xp, det) * inv
     u, s, vh = xp.linalg.svd(xp._constant(x), full_matrices=False)
     small = _small(xp, s)
     row, column = small[..., :, None], small[..., None, :]
@@ -212,15 +212,15 @@ def _adjugate(xp: Namespace, det: Array, x: Array) -> Array:
     size = xp.sum(xp.astype(small, xp.int64), axis=-1)
     adjugate, small_det = _polynomial_adjugate(xp, schur, xp.where(small_block, unit, 0.0), size, nullity)
     left, right = unit - xp.matmul(inv, block), unit - xp.matmul(block, inv)
-    adjugate = per_matrix(small_det) * inv + xp.matmul(xp.matmul(left, adjugate), right)
+    adjugate = per_matrix(xp, small_det) * inv + xp.matmul(xp.matmul(left, adjugate), right)
     scale = xp.linalg.det(large) * xp.linalg.det(u) * xp.linalg.det(vh)
-    return per_matrix(scale) * xp.matmul(xp.matmul(adjoint(xp, vh), adjugate), adjoint(xp, u))
+    return per_matrix(xp, scale) * xp.matmul(xp.matmul(adjoint(xp, vh), adjugate), adjoint(xp, u))
 
 
 rule(
     "linalg.det",
     jvp=lambda xp, t, ans, x: xp.sum(_adjugate(xp, ans, x).mT * t, axis=(-2, -1)),
-    vjp=lambda xp, g, ans, x: per_matrix(g) * adjoint(xp, _adjugate(xp, ans, x)),
+    vjp=lambda xp, g, ans, x: per_matrix(xp, g) * adjoint(xp, _adjugate(xp, ans, x)),
     keep=(-1, 0),
 )
 
@@ -238,8 +238,8 @@ def _slogdet_pull(xp: Namespace, g: Any, ans: Any, x: Array) -> Array:
     rate = xp.zeros_like(ans[0]) if g_log is None else xp.astype(g_log, x.dtype)
     if g_sign is not None and is_complex(xp, x):
         rate = rate + 1j * xp.astype(xp.imag(xp.conj(ans[0]) * g_sign), x.dtype)
-    pulled = per_matrix(rate) * adjoint(xp, inverse(xp, x, ans[0] == 0))
-    unused = per_matrix(xp.logical_and(rate == 0, ans[0] == 0))
+    pulled = per_matrix(xp, rate) * adjoint(xp, inverse(xp, x, ans[0] == 0))
+    unused = per_matrix(xp, xp.logical_and(rate == 0, ans[0] == 0))
     return xp.where(unused, 0.0, pulled)
 
 

@@ -14,6 +14,7 @@ import array_api_compat.torch as xp
 import torch
 
 from unidiff_backends._torch.convert import asarray
+from unidiff_backends._torch.sets import SETS
 
 Operand: TypeAlias = torch.Tensor | complex | bool
 
@@ -71,23 +72,39 @@ def floor_divide(x1: Operand, x2: Operand, /) -> torch.Tensor:
 
 
 def hypot(x1: Operand, x2: Operand, /) -> torch.Tensor:
-    """Hypotenuse. At the origin the derivative is zero, natively NaN."""
+    """Hypotenuse. At the origin the derivative is zero, natively NaN; at infinities, where it is the maximum, natively NaN."""
     x1, x2 = _promoted(x1, x2)
-    origin = (x1 == 0) & (x2 == 0)
-    return torch.where(origin, 0, xp.hypot(torch.where(origin, 1, x1), x2))
+    infinite1, infinite2 = torch.isinf(x1), torch.isinf(x2)
+    infinite = infinite1 | infinite2
+    special = infinite | ((x1 == 0) & (x2 == 0))
+    largest = torch.maximum(torch.where(infinite1, torch.abs(x1), 0), torch.where(infinite2, torch.abs(x2), 0))
+    inside = xp.hypot(torch.where(special, 1, x1), torch.where(infinite, 1, x2))
+    return torch.where(special, largest, inside)
 
 
 def logaddexp(x1: Operand, x2: Operand, /) -> torch.Tensor:
-    """Logarithm of ``exp(x1) + exp(x2)``. At infinities, where it is the maximum, the derivative natively is NaN."""
+    """Logarithm of ``exp(x1) + exp(x2)``.
+
+    At infinities, where it is the maximum, the derivative natively is NaN, as is the second one where the arguments are far
+    apart.
+    """
     x1, x2 = _promoted(x1, x2)
     infinite = torch.isinf(x1) | torch.isinf(x2)
-    inside = xp.logaddexp(torch.where(infinite, 0, x1), torch.where(infinite, 0, x2))
+    a, b = torch.where(infinite, 0, x1), torch.where(infinite, 0, x2)
+    larger = a >= b
+    # Both branches are the same smooth function, so that their derivatives agree where they meet.
+    inside = torch.where(larger, a, b) + torch.log1p(torch.exp(torch.where(larger, b - a, a - b)))
     return torch.where(infinite, torch.maximum(x1, x2), inside)
 
 
 def nextafter(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Next number from ``x1`` towards ``x2``. Natively the derivative is that of the identity; it is zero."""
     return xp.nextafter(_constant(x1), _constant(x2))
+
+
+def remainder(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Remainder of the division, with the sign of ``x2``. Natively there is no derivative if ``x1`` is a number."""
+    return xp.remainder(*_promoted(x1, x2)) if not isinstance(x1, torch.Tensor) else xp.remainder(x1, x2)
 
 
 def std(
@@ -97,6 +114,13 @@ def std(
     variance = xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
     constant = variance == 0
     return torch.where(constant, 0, torch.sqrt(torch.where(constant, 1, variance)))
+
+
+def where(condition: torch.Tensor, x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Choose element by element. Natively a real array gets a complex cotangent if the other one is complex."""
+    if isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor) and x1.dtype != x2.dtype:
+        x1, x2 = _promoted(x1, x2)
+    return xp.where(condition, x1, x2)
 
 
 def full(
@@ -140,7 +164,8 @@ def _constant(x: Operand) -> Operand:
 
 
 MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
+    dict(SETS)
+    | {
         function.__name__: function
         for function in (
             asarray,
@@ -154,8 +179,10 @@ MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
             linspace,
             logaddexp,
             nextafter,
+            remainder,
             std,
+            where,
         )
     }
 )
-"""The functions of this module by name."""
+"""The functions of this module and of `unidiff_backends._torch.sets`, by name."""

@@ -170,14 +170,24 @@ def _inv(x: torch.Tensor) -> torch.Tensor:
     return torch.where((info > 0)[..., None, None], math.inf, inverse)
 
 
+def _pow() -> Callable[..., Any]:
+    ruled = by_rule("pow")
+
+    def pow(x1: Any, x2: Any, /) -> Any:
+        """Raise ``x1`` to the power ``x2``. Natively right where the exponent is a number."""
+        return ruled(x1, x2) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
+
+    return pow
+
+
 _RULED = (
-    "cumulative_prod linalg.det linalg.eig linalg.eigh linalg.slogdet linalg.solve linalg.svd linalg.vector_norm pow sign"
+    "cumulative_prod linalg.det linalg.eig linalg.eigh linalg.slogdet linalg.solve linalg.svd linalg.vector_norm sign"
 ).split()
 _COMPOSED = "linalg.eigvals linalg.eigvalsh linalg.matrix_norm linalg.svdvals linalg.trace".split()
 _SHARED = "_linear_recurrence linalg._extreme_sum".split()
 
 RULED: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {name: by_rule(name) for name in _RULED} | {name: by_composition(name) for name in _COMPOSED}
+    {name: by_rule(name) for name in _RULED} | {name: by_composition(name) for name in _COMPOSED} | {"pow": _pow()}
 )
 """The functions with rules, by name, which is dotted in a submodule."""
 

@@ -217,8 +217,10 @@ class TracedArray:
         return self._domain.device(self._value)
 
 
-def share_memory(base: TracedArray, view: TracedArray) -> None:
+def share_memory(base: Any, view: TracedArray) -> None:
     """Note that one array is a view of the other, so that in-place change of either can be refused."""
+    if not isinstance(base, TracedArray):
+        return
     try:
         view._memory = base._memory
     except AttributeError:

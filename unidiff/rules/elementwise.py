@@ -32,7 +32,7 @@ def _pow_base(xp: Namespace, t: Array, x1: Array, x2: Any) -> Array:
         return t * (x2 * x1 ** (x2 - 1)) if x2 else xp.zeros_like(t)  # x**0: removable
     constant = x2 == 0
     safe = xp.where(constant, xp.ones_like(x2), x2 - 1)
-    return t * xp.where(constant, xp.zeros_like(x2), x2) * x1**safe  # x**0: removable
+    return t * xp.where(constant, xp.zeros_like(x2), x2) * xp.pow(x1, safe)  # x**0: removable
 
 
 def _pow_exponent(xp: Namespace, t: Array, x1: Any, x2: Array, ans: Array) -> Array:

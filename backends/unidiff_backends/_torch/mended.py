@@ -14,12 +14,13 @@ import array_api_compat.torch as xp
 import torch
 
 from unidiff_backends._torch.convert import asarray
+from unidiff_backends._torch.reverse import functorch_active
 from unidiff_backends._torch.sets import SETS
 
 Operand: TypeAlias = torch.Tensor | complex | bool
 
 
-def _promoted(*operands: Operand) -> list[torch.Tensor]:
+def promoted(*operands: Operand) -> list[torch.Tensor]:
     """Return the operands as tensors of their common dtype; Python numbers do not widen the tensors' dtype."""
     dtype = xp.result_type(*operands)
     device = next(x.device for x in operands if isinstance(x, torch.Tensor))
@@ -28,7 +29,7 @@ def _promoted(*operands: Operand) -> list[torch.Tensor]:
 
 def atan2(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Arc tangent of ``x1 / x2``. At the origin there is no derivative: NaN, natively in forward mode only."""
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     origin = (x1 == 0) & (x2 == 0)
     # The derivative of sqrt(s * s) at 0 is inf * 0.
     s = torch.where(origin, x1, 1)
@@ -46,10 +47,10 @@ def clip(x: torch.Tensor, /, min: Operand | None = None, max: Operand | None = N
     if not x.is_floating_point() or (min is None and max is None):
         return xp.clip(x, min, max)
     if max is None:
-        return torch.maximum(*_promoted(x, min))
+        return torch.maximum(*promoted(x, min))
     if min is None:
-        return torch.minimum(*_promoted(x, max))
-    x, low, high = _promoted(x, min, max)
+        return torch.minimum(*promoted(x, max))
+    x, low, high = promoted(x, min, max)
     clipped = torch.minimum(torch.maximum(x, low), high)
     if not isinstance(min, torch.Tensor) and not isinstance(max, torch.Tensor) and min != max:
         return clipped
@@ -59,7 +60,7 @@ def clip(x: torch.Tensor, /, min: Operand | None = None, max: Operand | None = N
 
 def copysign(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Magnitude of ``x1`` with the sign of ``x2``. At ``x1 == 0`` the second derivative natively is NaN in some modes."""
-    magnitude, sign = _promoted(x1, x2)
+    magnitude, sign = promoted(x1, x2)
     if not sign.is_floating_point():
         return xp.copysign(magnitude, sign)
     magnitude = torch.abs(magnitude)
@@ -73,7 +74,7 @@ def floor_divide(x1: Operand, x2: Operand, /) -> torch.Tensor:
 
 def hypot(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Hypotenuse. At the origin the derivative is zero, natively NaN; at infinities, where it is the maximum, natively NaN."""
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     infinite1, infinite2 = torch.isinf(x1), torch.isinf(x2)
     infinite = infinite1 | infinite2
     special = infinite | ((x1 == 0) & (x2 == 0))
@@ -88,7 +89,7 @@ def logaddexp(x1: Operand, x2: Operand, /) -> torch.Tensor:
     At infinities, where it is the maximum, the derivative natively is NaN, as is the second one where the arguments are far
     apart.
     """
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     infinite = torch.isinf(x1) | torch.isinf(x2)
     a, b = torch.where(infinite, 0, x1), torch.where(infinite, 0, x2)
     larger = a >= b
@@ -102,9 +103,23 @@ def nextafter(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return xp.nextafter(_constant(x1), _constant(x2))
 
 
+def imag(x: torch.Tensor, /) -> torch.Tensor:
+    """Imaginary part; see `real`."""
+    return xp.imag(_owned_in_forward_mode(x))
+
+
+def real(x: torch.Tensor, /) -> torch.Tensor:
+    """Real part. Natively a view, which forward mode refuses to take of products if the tangent is that of a scalar."""
+    return xp.real(_owned_in_forward_mode(x))
+
+
+def _owned_in_forward_mode(x: torch.Tensor) -> torch.Tensor:
+    return x.clone() if x.is_complex() and functorch_active() else x
+
+
 def remainder(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Remainder of the division, with the sign of ``x2``. Natively there is no derivative if ``x1`` is a number."""
-    return xp.remainder(*_promoted(x1, x2)) if not isinstance(x1, torch.Tensor) else xp.remainder(x1, x2)
+    return xp.remainder(*promoted(x1, x2)) if not isinstance(x1, torch.Tensor) else xp.remainder(x1, x2)
 
 
 def std(
@@ -119,7 +134,7 @@ def std(
 def where(condition: torch.Tensor, x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Choose element by element. Natively a real array gets a complex cotangent if the other one is complex."""
     if isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor) and x1.dtype != x2.dtype:
-        x1, x2 = _promoted(x1, x2)
+        x1, x2 = promoted(x1, x2)
     return xp.where(condition, x1, x2)
 
 
@@ -152,7 +167,7 @@ def linspace(
     """Evenly spaced numbers. Natively the derivative by a tensor is lost in reverse mode and refused in forward mode."""
     if not isinstance(start, torch.Tensor) and not isinstance(stop, torch.Tensor):
         return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
-    first, last = _promoted(start, stop)
+    first, last = promoted(start, stop)
     intervals = num - 1 if endpoint else num
     weight = torch.arange(num, dtype=first.dtype, device=first.device) / (intervals or 1)
     # Weighted, not stepped: both ends are exact.
@@ -176,9 +191,11 @@ MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
             full,
             full_like,
             hypot,
+            imag,
             linspace,
             logaddexp,
             nextafter,
+            real,
             remainder,
             std,
             where,

@@ -15,7 +15,7 @@ import torch
 
 from unidiff.rules import RULES
 from unidiff_backends._torch.custom import Operation, Partial, differentiating
-from unidiff_backends._torch.mended import MENDED
+from unidiff_backends._torch.mended import MENDED, promoted
 from unidiff_backends._torch.reverse import Tensors
 
 NAMESPACE = ModuleType("unidiff_backends._torch.rules.namespace", "The functions that rules compute with.")
@@ -175,7 +175,7 @@ def _pow() -> Callable[..., Any]:
 
     def pow(x1: Any, x2: Any, /) -> Any:
         """Raise ``x1`` to the power ``x2``. Natively right where the exponent is a number."""
-        return ruled(x1, x2) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
+        return ruled(*promoted(x1, x2)) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
 
     return pow
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache, partial
 from typing import Any
 
@@ -60,7 +61,7 @@ class NumpyProtocols:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
         if method == "__call__" and not options:
-            function = _ufuncs(self._domain).get(ufunc)
+            function = _ufuncs(self._domain).get(ufunc) or _special(self._domain, ufunc)
             if function is not None:
                 return function(*inputs)
         options = refuse_buffer(options, ufunc.__name__)
@@ -147,6 +148,13 @@ def _ufuncs(domain: Any) -> dict[np.ufunc, Function]:
         if hasattr(xp, name):
             table[ufunc] = getattr(xp, name)
     return table
+
+
+def _special(domain: Any, ufunc: np.ufunc) -> Function | None:
+    """Return the differentiable function for a universal function of `scipy.special`."""
+    name = ufunc.__name__
+    theirs = getattr(sys.modules.get("scipy.special._ufuncs"), name, None)  # where it is also under SCIPY_ARRAY_API=1
+    return getattr(domain.plain.special, name, None) if theirs is ufunc else None
 
 
 @cache

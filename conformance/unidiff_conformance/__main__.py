@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dtype", action="append", choices=DTYPES, help="dtype to run; all by default")
     p.add_argument("--mode", action="append", choices=MODES, help="mode to run; all by default")
     p.add_argument("-k", dest="pattern", default="", metavar="PATTERN", help="part of an id, or '=' and a whole id")
-    p.add_argument("--quick", action="store_true", help="in full only one scenario of each function and clause")
+    p.add_argument("--quick", action="store_true", help="in full only special points and one scenario of each function")
     p.add_argument("--waivers", type=Path, metavar="FILE", help="waivers to use instead of those that come with the suite")
     p.add_argument("--list", action="store_true", help="list ids and stop")
     p.add_argument("--explain", metavar="ID", help="say what a scenario is about and stop")

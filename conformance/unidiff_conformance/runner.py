@@ -66,7 +66,8 @@ def run(
     waivers : sequence of Waiver
         Deviations that are known. A case that is waived has to fail, and as the waiver says.
     quick : bool
-        Whether to run one scenario of each function and clause in full, and of the others first derivatives only.
+        Whether to run special points and one scenario of each function and clause in full, and of the others first
+        derivatives only.
 
     Yields
     ------

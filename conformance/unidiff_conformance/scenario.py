@@ -126,6 +126,8 @@ class Scenario:
         Highest order of derivative the clause determines here.
     requires : frozenset of str
         Capabilities that a backend must claim, such as ``"mutation"``.
+    hand_picked : bool
+        Whether the point was chosen for what happens there, rather than drawn.
     """
 
     id: str
@@ -138,6 +140,7 @@ class Scenario:
     jacobian: tuple[tuple[float, ...], ...] | None = None
     max_order: int = 2
     requires: frozenset[str] = field(default=frozenset())
+    hand_picked: bool = False
 
     @property
     def category(self) -> str:
@@ -189,6 +192,7 @@ def scenario(
         jacobian=None if jacobian is None else tuple(tuple(row) for row in jacobian),
         max_order=(2 if like is None and jacobian is None else 1) if max_order is None else max_order,
         requires=frozenset(requires),
+        hand_picked=not any(isinstance(item, Draw) for item in inputs),
     )
 
 

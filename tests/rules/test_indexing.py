@@ -129,17 +129,84 @@ def test_what_a_later_assignment_overwrote_has_no_derivative(numpy_engine, deriv
     np.testing.assert_array_equal(pulled, [0, 4, 6])
 
 
-def test_row_shares_memory_so_that_in_place_change_is_refused(engine):
-    def loss(x):
-        row = x[0, ...]
-        row += 1
-        return (row[0] + x[0, 0],)
+def _augmented(x):
+    x[1, :] *= x[0, :]
+    x[0, 1:] += 1.0
+    return x
 
-    x = engine.asarray([[1.0, 2.0]])
+
+def _changed_part(x):
+    row = x[1, ...]
+    row[0] = x[0, 0] * x[0, 1]
+    row += 2.0
+    return x * x[1, 0]
+
+
+def _changed_part_of_part(x):
+    row = x[1, ...]
+    end = row[1:]
+    end *= 3.0 * x[0, 0]
+    return x * row
+
+
+CHANGED = {"augmented": _augmented, "part": _changed_part, "part of a part": _changed_part_of_part}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_change_of_a_part_changes_the_array_as_on_plain_arrays(name, numpy_engine, check, inputs):
+    check(numpy_engine, lambda xp, x: CHANGED[name](xp.asarray(x, copy=True)), inputs((2, 3)))
+
+
+def _sibling(xp, x):
+    first, both = x[:1], x[:2]
+    first += 1.0
+    return both
+
+
+def _base_of_a_part(xp, x):
+    part = x[1:]
+    x += 1.0
+    return part
+
+
+def _reshaped(xp, x):
+    square = xp.reshape(x, (1, 2))
+    square += 1.0
+    return x
+
+
+def _other_place(xp, x):
+    part = x[:1]
+    x[1:] = part
+    return part
+
+
+@pytest.mark.parametrize("function", [_sibling, _base_of_a_part, _reshaped, _other_place])
+def test_change_that_another_view_would_not_see_is_refused(function, engine):
+    xp = engine.namespace()
+
+    def loss(x):
+        return (xp.sum(function(xp, x + 0.0)),)
+
+    x = engine.asarray([1.0, 2.0])
     with pytest.raises(InPlaceError, match="shares its memory"):
         engine.value_and_grad(loss, (x,))
     with pytest.raises(InPlaceError, match="shares its memory"):
         engine.jvp(loss, (x,), (x,))
+
+
+def test_masks_copy(engine):
+    xp = engine.namespace()
+
+    def loss(x):
+        picked = x[x > 1.5]
+        picked *= 3.0
+        return (xp.sum(picked * x[1:]),)
+
+    x = engine.asarray([1.0, 2.0])
+    value, (g,) = engine.value_and_grad(loss, (x,))
+    assert float(engine.to_numpy(value)) == 12
+    np.testing.assert_array_equal(engine.to_numpy(g), [0, 12])
 
 
 def test_index_that_carries_a_derivative_is_refused(engine):

@@ -11,14 +11,14 @@ import scipy.linalg
 from unidiff.rules import RULES
 
 C = "complex"
-RNG = np.random.default_rng(20240611)
 
 
 def regular(*shape, dtype="float64"):
     """Return well-conditioned matrices."""
-    a = RNG.normal(size=shape)
+    rng = np.random.default_rng([*shape, len(dtype)])
+    a = rng.normal(size=shape)
     if dtype == "complex128":
-        a = a + 1j * RNG.normal(size=shape)
+        a = a + 1j * rng.normal(size=shape)
     return a / 2 + 1.5 * np.eye(*shape[-2:])
 
 

@@ -13,7 +13,7 @@ from unidiff.engine.indexing import INDEXING
 from unidiff.engine.placement import placed
 from unidiff.engine.rule import Rule
 from unidiff.engine.tracing import Library, TracedArray, dispatch, wrap_constant
-from unidiff.errors import MissingRuleError, NotDifferentiableError
+from unidiff.errors import ArgumentError, MissingRuleError, NotDifferentiableError
 
 if TYPE_CHECKING:
     from unidiff.engine.domain import Domain, Operation
@@ -51,10 +51,12 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
 
 
 def _module(name: str) -> ModuleType:
-    module = sys.modules.setdefault(name, ModuleType(name, "A namespace of the array API standard."))
+    """Return a new module, also where there is one of the name: a domain that was made before keeps its own."""
+    module = sys.modules[name] = ModuleType(name, "A namespace of the array API standard.")
     for submodule in SUBMODULES:
         full = f"{name}.{submodule}"
-        setattr(module, submodule, sys.modules.setdefault(full, ModuleType(full)))
+        sys.modules[full] = ModuleType(full)
+        setattr(module, submodule, sys.modules[full])
     return module
 
 
@@ -279,14 +281,23 @@ def asarray(
 ) -> Any:
     """Convert to an array; nested sequences that contain traced arrays are stacked, so that the derivative is kept."""
     if isinstance(obj, TracedArray):
-        if dtype is not None and obj.dtype != dtype:
-            return xp.astype(obj, dtype)
-        return xp.positive(obj) if copy and domain.kind(obj.dtype) != "exact" else obj
+        return _as_traced(xp, obj, obj.dtype if dtype is None else dtype, device, copy)
     if isinstance(obj, (list, tuple)) and _contains_traced(obj):
+        if copy is False:
+            raise ArgumentError("a nested sequence becomes an array only by a copy; leave copy=False out")
         parts = [asarray(domain, xp, item, dtype=dtype, device=device) for item in obj]
         common = xp.result_type(*parts)
         return xp.stack([part if part.dtype == common else xp.astype(part, common) for part in parts])
     return domain.library.xp.asarray(obj, dtype=dtype, device=device, copy=copy)
+
+
+def _as_traced(xp: Namespace, x: Any, dtype: Any, device: Any, copy: bool | None) -> Any:
+    moves = device is not None and device != x.device
+    if copy is False and (moves or x.dtype != dtype):
+        raise ArgumentError(f"an array of dtype {x.dtype} on {x.device} needs a copy to change that; leave copy=False out")
+    if moves:
+        x = xp._to_device(x, device)
+    return xp.astype(x, dtype) if copy or x.dtype != dtype else x
 
 
 def _contains_traced(obj: Any) -> bool:

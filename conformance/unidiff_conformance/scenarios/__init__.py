@@ -69,8 +69,8 @@ def covered() -> frozenset[str]:
 
 @cache
 def representatives() -> frozenset[str]:
-    """Return the ids of the first scenario of every function and clause; a quick run treats only these in full."""
+    """Return the ids of what a quick run treats in full: the first scenario of each function and clause, and special points."""
     first: dict[tuple[str, str, str], str] = {}
     for item in scenarios().values():
         first.setdefault((item.category, item.name, item.clause.name), item.id)
-    return frozenset(first.values())
+    return frozenset(first.values()) | {item.id for item in scenarios().values() if item.hand_picked}

@@ -1,4 +1,4 @@
-"""Writes docs/scipy.md, the table of SciPy functions that differentiate; ``--json`` only prints what was measured.
+"""Writes docs/scipy.md, the table of SciPy functions that differentiate; with ``--json`` only prints it and what was measured.
 
 Every call of `scipy_calls` is made on a NumPy array, on which SciPy knows nothing of derivatives, and differentiated forward
 and in reverse with unidiff. Differences of the former are the oracle of the latter.
@@ -24,6 +24,7 @@ PAGE = Path(__file__).parent / "scipy.md"
 POINT = np.asarray([0.37, 0.82, 0.21, 0.64, 0.53, 0.91])
 DIRECTION = np.asarray([0.6, -0.3, 0.5, 0.8, -0.7, 0.4])
 STEP = 1e-3
+KINDS = ("differentiates", "constant", "raises")
 INTRODUCTION = """\
 # SciPy functions that differentiate
 
@@ -84,7 +85,7 @@ def outcome(call: Call) -> tuple[str, str]:
             got, gradient = ud.value_and_grad(lambda x: scalar(call, x))(POINT)
             _, tangent = ud.jvp(lambda x: scalar(call, x), (POINT,), (DIRECTION,))
         except (ud.errors.UnidiffError, *_SCIPY_REFUSES) as error:
-            return "raises", f"{type(error).__name__}: {error}".split(". ")[0].split("\n")[0]
+            return "raises", _reason(error)
     scale = max(1.0, float(np.max(np.abs(expected))))
     if not np.isfinite(expected).all():
         return "wrong", "the call is not smooth at the point"
@@ -99,8 +100,14 @@ def outcome(call: Call) -> tuple[str, str]:
     return ("differentiates" if np.any(gradient) else "constant"), ""
 
 
-_SCIPY_REFUSES = (TypeError, ValueError, NotImplementedError)
+_SCIPY_REFUSES = (TypeError, ValueError, NotImplementedError, AttributeError)
 """What SciPy itself raises where it does not take arrays of an unknown kind."""
+
+
+def _reason(error: Exception) -> str:
+    """Return the error's type and first sentence; what varies with the machine is left out."""
+    sentence = str(error).partition("\n")[0].partition(". ")[0].partition(";")[0].partition(": {<")[0].partition(": the other")[0]
+    return f"{type(error).__name__}: {sentence}"
 
 
 def measure() -> dict[str, tuple[str, str]]:
@@ -108,5 +115,26 @@ def measure() -> dict[str, tuple[str, str]]:
     return {f"{module}.{name}": outcome(call) for module, calls in MODULES.items() for name, call in calls.items()}
 
 
+def page(outcomes: dict[str, tuple[str, str]]) -> str:
+    """Return the page: counts, then one table per module."""
+    counts = ", ".join(f"{sum(kind == k for kind, _ in outcomes.values())} {k}" for k in KINDS)
+    lines = [INTRODUCTION.format(version=scipy.__version__), f"Of {len(outcomes)} calls: {counts}."]
+    for module, calls in MODULES.items():
+        lines += ["", f"## {module}", "", "| call | outcome | |", "| --- | --- | --- |"]
+        for name in sorted(calls, key=str.lower):
+            kind, reason = outcomes[f"{module}.{name}"]
+            lines.append(f"| `{name}` | {kind} | {reason.replace('|', ' ')} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, and write the page or print."""
+    outcomes = measure()
+    if "--json" in sys.argv[1:]:
+        json.dump({"scipy": scipy.__version__, "outcomes": outcomes, "page": page(outcomes)}, sys.stdout)
+    else:
+        PAGE.write_text(page(outcomes), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    json.dump(measure(), sys.stdout, indent=1)
+    main()

@@ -21,10 +21,10 @@ from unidiff_backends.scipy_special import special_functions
 
 def own(x: Any, shared: bool) -> Any:
     """Return a writable array that shares memory with nothing else."""
-    if isinstance(x, np.generic):
-        return np.asarray(x)
-    flags = x.flags
-    return np.array(x) if shared or not (flags.owndata and flags.writeable) else x
+    if isinstance(x, np.ndarray):
+        flags = x.flags
+        return x if flags.owndata and flags.writeable and not shared else np.array(x)
+    return np.asarray(x)
 
 
 def freeze(x: Any, lasting: bool) -> tuple[Any, Callable[[], None] | None]:

@@ -106,6 +106,19 @@ def _diag(xp: Any) -> Function:
     return diag
 
 
+def _convolve(xp: Any) -> Function:
+    def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+        n, m = a.shape[0], v.shape[0]
+        places = xp.expand_dims(xp.arange(n), axis=1) + xp.expand_dims(xp.arange(m), axis=0)
+        full = xp._scatter(_outer(xp)(a, v), (n + m - 1,), (places,))
+        shorter, longer = sorted((n, m))
+        keep = {"full": n + m - 1, "same": longer, "valid": longer - shorter + 1}[mode]
+        start = (n + m - 1 - keep) // 2
+        return full[start : start + keep]
+
+    return convolve
+
+
 def _outer(xp: Any) -> Function:
     def outer(a: Any, b: Any) -> Any:
         return xp.expand_dims(_flattened(xp, a), axis=1) * xp.expand_dims(_flattened(xp, b), axis=0)
@@ -222,6 +235,7 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.vdot: lambda a, b: xp.vecdot(_flattened(xp, a), _flattened(xp, b)),
         np.inner: lambda a, b: xp.multiply(a, b) if 0 in (np.ndim(a), np.ndim(b)) else xp.tensordot(a, b, axes=((-1,), (-1,))),
         np.outer: _outer(xp),
+        np.convolve: _convolve(xp),
         np.trace: lambda a, offset=0: xp.linalg.trace(a, offset=offset),
         np.diagonal: lambda a, offset=0: xp.linalg.diagonal(a, offset=offset),
         np.diag: _diag(xp),

@@ -154,7 +154,8 @@ def _special(domain: Any, ufunc: np.ufunc) -> Function | None:
     """Return the differentiable function for a universal function of `scipy.special`."""
     name = ufunc.__name__
     theirs = getattr(sys.modules.get("scipy.special._ufuncs"), name, None)  # where it is also under SCIPY_ARRAY_API=1
-    return getattr(domain.plain.special, name, None) if theirs is ufunc else None
+    xp = domain.plain
+    return getattr(xp.special, name, None) or getattr(xp, name, None) if theirs is ufunc else None
 
 
 @cache

@@ -11,20 +11,14 @@ from typing import Any
 import array_api_compat.torch as _base
 
 from unidiff_backends._torch.mended import MENDED as _MENDED
-from unidiff_backends._torch.rules import RULED as _RULED
+from unidiff_backends._torch.rules import FUNCTIONS as _RULED
 from unidiff_backends._torch.rules import install as _install
 
-
-def _copied(original: ModuleType, name: str) -> ModuleType:
-    module = ModuleType(name, original.__doc__)
-    module.__dict__.update({key: getattr(original, key) for key in dir(original) if not key.startswith("__")})
-    return module
-
-
 globals().update({name: value for name, value in vars(_base).items() if not name.startswith("_")})
-linalg = _copied(_base.linalg, f"{__name__}.linalg")
-for _functions in (_MENDED, _RULED):
-    _install(_functions, sys.modules[__name__])
+linalg = ModuleType(f"{__name__}.linalg", _base.linalg.__doc__)
+linalg.__dict__.update({name: value for name, value in vars(_base.linalg).items() if not name.startswith("__")})
+_install(_MENDED, sys.modules[__name__])
+_install(_RULED, sys.modules[__name__])
 
 __array_api_version__ = _base.__array_api_version__
 __array_namespace_info__ = _base.__array_namespace_info__

@@ -1,5 +1,7 @@
 """Einstein summation: values against NumPy's, derivatives against differences."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -87,7 +89,7 @@ def test_long_contractions_stay_small(numpy_engine):
     """A ring of matrices closed by a vector at both ends: contracted in the order given, a million elements are in between."""
     rng = np.random.default_rng(0)
     letters = "abcdefghij"
-    pairs = [a + b for a, b in zip(letters, letters[1:], strict=False)]
+    pairs = [a + b for a, b in itertools.pairwise(letters)]
     matrices = [rng.normal(size=(1000, 2)), *(rng.normal(size=(2, 2)) for _ in pairs[1:-1]), rng.normal(size=(2, 1000))]
     vector = rng.normal(size=1000)
     subscripts = "j," + ",".join(pairs) + ",a->"

@@ -77,7 +77,11 @@ def qr(mode):
 RECTANGLES = {"square": (3, 3), "tall": (4, 2), "wide": (2, 4), "stack": (2, 3, 2), "row": (1, 3), "column": (3, 1)}
 BOTH = ("float64", "complex128")
 CASES = {
-    **{f"cholesky {'upper' * u}{k}": (cholesky(u), s) for u in (False, True) for k, s in {"": (3, 3), " stack": (2, 2, 2)}.items()},
+    **{
+        f"cholesky {'upper' * u}{k}": (cholesky(u), s)
+        for u in (False, True)
+        for k, s in {"": (3, 3), " stack": (2, 2, 2)}.items()
+    },
     **{f"cholesky complex {u}": (cholesky(u), (C, 3, 3)) for u in (False, True)},
     "cholesky empty": (cholesky(False), (0, 0)),
     **{f"eigh {d}": (hermitian(eigh), spread(3, 3, dtype=d) + np.diag([0.0, 2.0, 5.0])) for d in BOTH},

@@ -116,8 +116,11 @@ def test_even_orders_are_smooth_at_a_zero_element(engine, order):
     def function(x):
         return (xp.linalg.vector_norm(x, ord=order) ** order,)
 
+    def pushed(f):
+        return lambda x: engine.jvp(f, (x,), (t,))[1]
+
     for _ in range(order):
-        function = (lambda f: lambda x: engine.jvp(f, (x,), (t,))[1])(function)
+        function = pushed(function)
     np.testing.assert_allclose(engine.to_numpy(function(x)[0]), math.factorial(order), rtol=1e-11)
 
 

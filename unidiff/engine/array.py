@@ -86,7 +86,7 @@ class TracedArrayMethods(TracedArray):
     def __setitem__(self, key: Any, value: Any, /) -> None:
         key = plain_key(key)
         if not self._has_part(key, value):
-            self._replace(self._domain.plain._setitem(self, value, key))
+            self._replace(self._domain.plain._setitem(self, value, key), value)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -154,18 +154,22 @@ class TracedArrayMethods(TracedArray):
         base, its_key = getattr(value, "_origin", (None, None))
         return base is self and bool(key == its_key)
 
-    def _replace(self, new: TracedArray) -> None:
+    def _replace(self, new: TracedArray, operand: Any) -> None:
         """Take the value of another array, and put it into the arrays of which this one is a part.
 
-        Any further array that shares the memory would not see the change, so there must be none.
+        The operand that the value was computed with, often a part of the same array, sees the change, too. Any further array
+        that shares the memory would not, so there must be none.
         """
-        family: list[tuple[TracedArray, TracedArray]] = [(self, new)]
+        family: list[tuple[TracedArray, Any]] = [(self, new)]
         origin = getattr(self, "_origin", None)
         while origin is not None:
             base, key = origin
             new = self._domain.plain._setitem(base, new, key)
             family.append((base, new))
             origin = getattr(base, "_origin", None)
+        base, key = getattr(operand, "_origin", (None, None))
+        if all(operand is not member for member, _ in family):
+            family += [(operand, value[key]) for member, value in family if member is base]
         if hasattr(self, "_memory") and sys.getrefcount(self._memory) > len(family) + 1:  # it is an argument there, too
             raise InPlaceError(
                 "in-place change of a traced array that shares its memory with another one (a slice, a reshape, a transpose):"
@@ -221,7 +225,7 @@ def _in_place(domain: Domain, function: Callable[..., Any]) -> Callable[[Any, An
             raise ShapeError(f"in-place operation on shape {self.shape} has a result of shape {result.shape}")
         if result.dtype != self.dtype:
             result = domain.plain.astype(result, self.dtype)
-        self._replace(result)
+        self._replace(result, other)
         return self
 
     return in_place

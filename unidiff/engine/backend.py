@@ -96,7 +96,7 @@ class EngineBackend:
                 for node, value, ct in zip(nodes, values, cotangents, strict=True)
                 if node is not None and ct is not None  # None is zero
             ]
-            return self._pull(trace, tape, seeds, primals, consume=False, given=cotangents)
+            return self._finish(self._pull(trace, tape, seeds, primals, consume=False), (*primals, *cotangents))
 
         result = tuple(self._finish(values, primals, always=True))
         return (result, pullback, aux) if has_aux else (result, pullback)
@@ -108,11 +108,11 @@ class EngineBackend:
             tape = trace.close()
             (value,), (node,) = self._split(trace, outs)
             one = self.domain.one(value.dtype, self.domain.device(value))
-            grads = self._pull(trace, tape, [] if node is None else [(node, one)], primals, consume=True, given=(one,))
+            grads = self._pull(trace, tape, () if node is None else ((node, one),), primals, consume=True)
         finally:
             trace.release()
-        (value,) = self._finish((value,), primals)
-        return (value, grads, aux) if has_aux else (value, grads)
+        value, *grads = self._finish((value, *grads), (*primals, one))
+        return (value, tuple(grads), aux) if has_aux else (value, tuple(grads))
 
     def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
@@ -215,21 +215,18 @@ class EngineBackend:
             nodes.append(out._node if own else None)
         return values, nodes
 
-    def _pull(
-        self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool, given: Arrays
-    ) -> tuple[Array, ...]:
+    def _pull(self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool) -> list[Array]:
         plain = trace.base and not any_traced([seed for _, seed in seeds])
-        xp = self.domain.raw if plain else self.domain.nested
         if not plain:
             seeds = [(node, self.domain.beside_traced(seed)) for node, seed in seeds]
+        xp = self.domain.raw if plain else self.domain.nested
         in_place = plain and self.library.mutable
         with self.library.quiet():
             grads = pull_back(
                 self.domain, tape, seeds, len(primals), xp,
                 in_place=in_place, has_complex=trace.has_complex, consume=consume,
             )  # fmt: skip
-        full = [self._zeros_like(x) if g is None else g for x, g in zip(primals, grads, strict=True)]
-        return self._finish(full, (*primals, *given))
+        return [self._zeros_like(x) if g is None else g for x, g in zip(primals, grads, strict=True)]
 
     def _zeros_like(self, x: Array) -> Array:
         return self.domain.zeros(tuple(x.shape), x.dtype, self.domain.device(x))

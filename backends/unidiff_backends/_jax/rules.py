@@ -38,6 +38,30 @@ def with_tangents(function: Callable[..., Any], *pushes: Callable[..., Any]) -> 
     return wrapped
 
 
+def with_push(function: Callable[..., Any], push: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of one floating array with a derivative of its own.
+
+    Parameters
+    ----------
+    function : callable
+        Computes the value, an array or a tuple of arrays, from an array.
+    push : callable
+        ``push(t, ans, x)`` maps the tangent to those of the result, linearly in ``t``.
+
+    Returns
+    -------
+    callable
+    """
+    wrapped: Callable[..., Any] = jax.custom_jvp(function)
+
+    def jvp(primals: Any, tangents: Any) -> Any:
+        ans = wrapped(*primals)
+        return ans, push(*tangents, ans, *primals)
+
+    wrapped.defjvp(jvp)  # type: ignore[attr-defined]  # JAX is untyped here
+    return wrapped
+
+
 def promoted(*args: Any) -> list[Any]:
     """Return the arguments in their common dtype, which is floating."""
     dtype = jnp.result_type(*args)

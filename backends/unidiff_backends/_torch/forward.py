@@ -17,7 +17,6 @@ the tangents of all others with it."""
 
 def jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, *, has_aux: bool = False) -> Any:
     """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``; see `unidiff.backend.Backend`."""
-    primals, tangents = tuple(map(_normal, primals)), tuple(map(_normal, tangents))
     with _LOCK:
         if torch.is_inference_mode_enabled():
             with torch.inference_mode(False), torch.no_grad():
@@ -27,15 +26,10 @@ def jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, *, has_aux: bool
     return (outs, tangents_out, aux) if has_aux else (outs, tangents_out)
 
 
-def _normal(x: torch.Tensor) -> torch.Tensor:
-    """Return ``x`` or, if it is a tensor of inference mode, which takes no part in derivatives, a copy of it that does."""
-    if not x.is_inference():
-        return x
-    with torch.inference_mode(False):
-        return x.clone()
-
-
 def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) -> tuple[Tensors, Tensors, Tensors]:
+    # The function may write to what it gets, and forward mode then writes to the tangent, too: both are copies. (And a tensor of
+    # inference mode takes no part in derivatives, but a copy of it does.)
+    primals, tangents = tuple([x.clone() for x in primals]), tuple([t.clone() for t in tangents])
     versions = [x._version for x in primals]
 
     def evaluate(*args: torch.Tensor) -> tuple[Tensors, Tensors]:
@@ -49,7 +43,7 @@ def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) 
         raise InPlaceError("the function changed its argument in place; let it change a copy: xp.asarray(x, copy=True)")
     if functorch_active():
         return tuple(outs), tuple(tangents_out), aux
-    results = owned((*outs, *tangents_out, *aux), primals + tangents)
+    results = owned((*outs, *tangents_out, *aux), ())
     return results[: len(outs)], results[len(outs) : 2 * len(outs)], results[2 * len(outs) :]
 
 

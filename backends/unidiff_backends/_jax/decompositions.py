@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from unidiff_backends._jax.rules import is_complex, is_floating, jit, with_push, with_tangents
-from unidiff_backends._jax.undefined import nan_unless_zero
+from unidiff_backends._jax.rules import is_complex, jit, with_push, with_tangents
+from unidiff_backends._jax.undefined import nan_or_zero
 
 
 class Eigen(NamedTuple):
@@ -95,7 +95,7 @@ _eigh = with_push(lambda x: Eigen(*jnp.linalg.eigh(x)), _eigh_push)
 _without_repetition = with_tangents(
     lambda v, x, same: v,
     lambda t, ans, v, x, same: t,
-    lambda t, ans, v, x, same: v @ nan_unless_zero(adjoint(v) @ _hermitian(t) @ v, _off_diagonal(same)) * 0,
+    lambda t, ans, v, x, same: v @ nan_or_zero(adjoint(v) @ _hermitian(t) @ v, _off_diagonal(same)),
 )
 """The identity of eigenvectors, whose derivative is NaN where they belong to repeated eigenvalues."""
 
@@ -144,7 +144,7 @@ _eig = with_push(lambda x: Eigen(*jnp.linalg.eig(x)), _eig_push)
 _without_repetition_general = with_tangents(
     lambda v, x, same: v,
     lambda t, ans, v, x, same: t,
-    lambda t, ans, v, x, same: v @ nan_unless_zero(_in_basis(v, t), _off_diagonal(same)) * 0,
+    lambda t, ans, v, x, same: v @ nan_or_zero(_in_basis(v, t), _off_diagonal(same)),
 )
 
 
@@ -214,31 +214,28 @@ def _svd_push(t: Any, ans: _Parts, x: Any) -> _Parts:
 _svd = cache(lambda full: with_push(partial(_decompose, full=full), _svd_push))
 
 
-def _undefined_turns(t: Any, basis: Any, partner: Any, x: Any, s: Any) -> Any:
+def _undefined_turns(t: Any, basis: Any, x: Any, partner: Any, s: Any) -> Any:
     """Return a zero tangent of the basis of singular vectors, NaN where it has no derivative along ``t``."""
     vanishing = _vanishing(s, x.shape)
     both = vanishing[..., :, None] & vanishing[..., None, :]
     inner = adjoint(basis) @ t @ partner
     undefined = _off_diagonal(_repeated(s)) | (both if is_complex(x) else _off_diagonal(both))
-    turned = basis @ nan_unless_zero(inner, undefined)
+    turned = basis @ nan_or_zero(inner, undefined)
     if basis.shape[-2] > s.shape[-1]:
-        turned = turned + nan_unless_zero(_outside(basis, t @ partner), vanishing[..., None, :])
-    return turned * 0
+        turned = turned + nan_or_zero(_outside(basis, t @ partner), vanishing[..., None, :])
+    return turned
 
 
 _without_degeneracy = with_tangents(
-    lambda basis, partner, x, s: basis,
-    lambda t, ans, basis, partner, x, s: t,
-    lambda t, ans, basis, partner, x, s: jnp.zeros_like(ans),
-    lambda t, ans, basis, partner, x, s: _undefined_turns(t, basis, partner, x, s),
-    lambda t, ans, basis, partner, x, s: jnp.zeros_like(ans),
+    lambda basis, x, partner, s: basis,
+    lambda t, ans, basis, x, partner, s: t,
+    lambda t, ans, basis, x, partner, s: _undefined_turns(t, basis, x, partner, s),
 )
 """The identity of singular vectors, whose derivative is NaN where they belong to repeated or vanishing singular values."""
 
 _complement = with_tangents(
     lambda basis, rest: rest,
     lambda t, ans, basis, rest: -(basis @ (adjoint(t) @ ans)),
-    lambda t, ans, basis, rest: jnp.zeros_like(ans),
 )
 """The columns that complete an orthonormal basis, which only turn towards those of it."""
 
@@ -247,7 +244,7 @@ _complement = with_tangents(
 def svd(x: Any, /, *, full_matrices: bool = True) -> Singular:
     """Decompose matrices by singular values; JAX has no derivative of full bases and an arbitrary one at repeated values."""
     u, s, v, rest_u, rest_v = _svd(full_matrices)(x)
-    left, right = _without_degeneracy(u, v, x, s), _without_degeneracy(v, u, adjoint(x), s)
+    left, right = _without_degeneracy(u, x, v, s), _without_degeneracy(v, adjoint(x), u, s)
     if rest_u.shape[-1]:
         left = jnp.concat([left, _complement(left, rest_u)], axis=-1)
     if rest_v.shape[-1]:
@@ -258,4 +255,4 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> Singular:
 @jit
 def svdvals(x: Any, /) -> Any:
     """Return the singular values; JAX takes an arbitrary element for the derivatives of repeated and vanishing ones."""
-    return _svd(False)(x).s if is_floating(x) else jnp.linalg.svdvals(x)
+    return _svd(False)(x).s

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from unidiff_backends._jax import elementwise, norms, ordering, shaping, statistical
+from unidiff_backends._jax import decompositions, elementwise, norms, ordering, shaping, statistical
 
 MENDED: dict[str, Any] = {
     name: getattr(module, name)
@@ -23,7 +23,14 @@ MENDED: dict[str, Any] = {
 }
 """The functions of the main namespace that are not those of ``jax.numpy``; their docstrings say why."""
 
-MENDED_LINALG: dict[str, Any] = {name: getattr(norms, name) for name in ("matrix_norm", "vector_norm")}
+MENDED_LINALG: dict[str, Any] = {
+    name: getattr(module, name)
+    for module, names in {
+        decompositions: "eig eigh eigvals eigvalsh svd svdvals",
+        norms: "matrix_norm vector_norm",
+    }.items()
+    for name in names.split()
+}
 """The same of the extension ``linalg``."""
 
 _Info: Any = type(jnp.__array_namespace_info__())

@@ -20,8 +20,9 @@ def with_tangents(function: Callable[..., Any], *pushes: Callable[..., Any]) -> 
     function : callable
         Computes the value from positional arrays.
     *pushes : callable
-        One per argument: ``push(t, ans, *args)`` maps its tangent to that of the result, linearly in ``t``. They are not
-        called for constants, and are differentiated themselves for higher orders; JAX transposes them for reverse mode.
+        One for each of the leading arguments: ``push(t, ans, *args)`` maps its tangent to that of the result, linearly in
+        ``t``. They are not called for constants, and are differentiated themselves for higher orders; JAX transposes them
+        for reverse mode. The result has derivative 0 with respect to arguments beyond them.
 
     Returns
     -------
@@ -31,7 +32,7 @@ def with_tangents(function: Callable[..., Any], *pushes: Callable[..., Any]) -> 
 
     def jvp(primals: Any, tangents: Any) -> Any:
         ans = wrapped(*primals)
-        parts = [push(t, ans, *primals) for push, t in zip(pushes, tangents, strict=True) if not isinstance(t, SymbolicZero)]
+        parts = [push(t, ans, *primals) for push, t in zip(pushes, tangents, strict=False) if not isinstance(t, SymbolicZero)]
         return ans, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(ans)
 
     wrapped.defjvp(jvp, symbolic_zeros=True)  # type: ignore[attr-defined]  # JAX is untyped here

@@ -93,7 +93,9 @@ class Call:
         return pulled
 
 
-def _multiplied_by_conjugate(push: Callable[..., torch.Tensor], namespace: Namespace, g: torch.Tensor, *args: Any) -> torch.Tensor:
+def _multiplied_by_conjugate(
+    push: Callable[..., torch.Tensor], namespace: Namespace, g: torch.Tensor, *args: Any
+) -> torch.Tensor:
     """Return the adjoint of an elementwise map of tangents, which multiplies by a number."""
     return push(namespace, g.conj(), *args).conj()
 

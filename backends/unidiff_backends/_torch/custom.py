@@ -78,7 +78,7 @@ def differentiating(tensors: Iterable[torch.Tensor]) -> bool:
     return functorch_active() or (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
 
 
-class _Custom(torch.autograd.Function):
+class _Custom(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
     @staticmethod
     def forward(operation: Operation, *primals: torch.Tensor) -> Tensors:
         # An input may not be an output; a view of it may.
@@ -98,7 +98,8 @@ class _Custom(torch.autograd.Function):
         saved, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
         if all(g is None for g in cotangents):
             return (None,) * (1 + ctx.count)
-        return (None, *ctx.operation.pull(needs, cotangents, saved[: ctx.count], saved[ctx.count :]))
+        operation: Operation = ctx.operation
+        return (None, *operation.pull(needs, cotangents, saved[: ctx.count], saved[ctx.count :]))
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> Tensors:
@@ -106,7 +107,7 @@ class _Custom(torch.autograd.Function):
         return _one_level_below(ctx.operation.push, tangents, saved[: ctx.count], saved[ctx.count :])
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], operation: Operation, *primals: torch.Tensor) -> tuple[Any, Any]:
+    def vmap(_: Any, in_dims: tuple[int | None, ...], operation: Operation, *primals: torch.Tensor) -> tuple[Any, Any]:
         outs = operation.batched(in_dims[1:])(*primals)
         return outs, (0,) * len(outs)
 

@@ -27,8 +27,8 @@ def jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, *, has_aux: bool
 
 
 def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) -> tuple[Tensors, Tensors, Tensors]:
-    # The function may write to what it gets, and forward mode then writes to the tangent, too: both are copies. (And a tensor of
-    # inference mode takes no part in derivatives, but a copy of it does.)
+    # The function may write to what it gets, and forward mode then writes to the tangent, too: both are copies. A tensor of
+    # inference mode, moreover, takes no part in derivatives, but a copy of it does.
     primals, tangents = tuple([x.clone() for x in primals]), tuple([t.clone() for t in tangents])
     versions = [x._version for x in primals]
 

@@ -31,7 +31,7 @@ RULED: Mapping[str, str] = MappingProxyType(
         "linalg.solve": _FACTORS,
         "linalg.svd": "Repeated singular values do not share, and one that is 0 has a derivative other than 0.",
         "linalg.vector_norm": "The second derivative at 0 is 0 or NaN, as the modes are nested.",
-        "pow": "At base 0 the derivative of the JVP rule is NaN. With an exponent that does not move, so is the tangent at x < 0.",
+        "pow": "The derivative of the JVP rule is NaN at base 0; at a negative base the JVP is, though the exponent does not move.",
         "sign": "The JVP rule of a complex sign changes in place what its own derivative needs.",
     }
 )
@@ -41,7 +41,7 @@ COMPOSED: Mapping[str, str] = MappingProxyType(
     {
         "linalg.eigvals": "Repeated eigenvalues do not share.",
         "linalg.eigvalsh": "Repeated eigenvalues do not share.",
-        "linalg.matrix_norm": "Repeated singular values do not share, and of orders 2 and nuclear the derivative at 0 is not 0.",
+        "linalg.matrix_norm": "Repeated singular values do not share; at 0 the derivative of orders 2 and nuclear is not 0.",
         "linalg.svdvals": "Repeated singular values do not share, and one that is 0 has a derivative other than 0.",
     }
 )
@@ -78,7 +78,8 @@ def install(functions: Mapping[str, Callable[..., Any]], namespace: Any) -> None
 def _by_rule(name: str) -> Callable[..., Any]:
     """Return a function that has the values of PyTorch's and the derivatives of unidiff's rule."""
     rule = RULES[name]
-    native = _find(xp, name) or partial(rule.implementation, NAMESPACE)  # type: ignore[arg-type]  # there if nothing is native
+    implementation: Any = rule.implementation
+    native = _find(xp, name) or partial(implementation, NAMESPACE)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         call = Call(rule, NAMESPACE, native, args, kwargs)
@@ -105,14 +106,14 @@ def _pow() -> Callable[..., Any]:
     ruled = _by_rule("pow")
 
     @wraps(xp.pow)
-    def pow(x1: Any, x2: Any, /) -> Any:
+    def power(x1: Any, x2: Any, /) -> Any:
         # With a number as exponent all is well natively. Of a real and a complex tensor PyTorch's own derivatives are wrong.
         return ruled(*promoted(x1, x2)) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
 
-    return pow
+    return power
 
 
-class _Nullity(torch.autograd.Function):
+class _Nullity(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
     """A number that rules branch on, one for a whole batch: how many singular values of the worst matrix are close to 0."""
 
     @staticmethod
@@ -121,11 +122,11 @@ class _Nullity(torch.autograd.Function):
         return torch.tensor(count(NAMESPACE, x, det, inv))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Tensors, output: torch.Tensor) -> None:
+    def setup_context(ctx: Any, _: Tensors, output: torch.Tensor) -> None:
         ctx.mark_non_differentiable(output)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *arrays: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def vmap(_: Any, in_dims: tuple[int | None, ...], *arrays: torch.Tensor) -> tuple[torch.Tensor, None]:
         moved = [x if d is None else x.movedim(d, 0) for x, d in zip(arrays, in_dims, strict=True)]
         return _Nullity.apply(*moved), None
 

@@ -16,8 +16,8 @@ Call = Callable[[Any, Any], Any]
 """``call(xp, x)`` with ``x`` of shape (6,)."""
 
 _ONE = (
-    "cbrt cosdg cosm1 cotdg digamma ellipe ellipk ellipkm1 entr erf erfc erfcinv erfcx erfi erfinv exp1 exp10 exp2 expi expit expm1"
-    " exprel gamma gammaln i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e log1p log_expit log_ndtr loggamma logit ndtr ndtri psi"
+    "cbrt cosdg cosm1 cotdg digamma ellipe ellipk ellipkm1 entr erf erfc erfcinv erfcx erfi erfinv exp1 exp10 exp2 expi expit"
+    " expm1 exprel gamma gammaln i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e log1p log_expit log_ndtr loggamma logit ndtr ndtri psi"
     " rgamma sinc sindg spence tandg y0 y1 zetac"
 ).split()
 _TWO = "boxcox boxcox1p huber inv_boxcox inv_boxcox1p kl_div pseudo_huber rel_entr xlog1py xlogy agm hyp0f1".split()
@@ -202,9 +202,9 @@ SIGNAL: dict[str, Call] = {
 
 INTEGRATE: dict[str, Call] = {
     "cubature": lambda xp, x: integrate.cubature(lambda p: xp.exp(p * x[0]), xp.zeros(1), xp.ones(1)).estimate,
-    "cubature, of a parameter": lambda xp, x: integrate.cubature(
-        lambda p: xp.sin(p * x), xp.zeros(1), xp.ones(1), rtol=1e-12
-    ).estimate,
+    "cubature, of a parameter": lambda xp, x: (
+        integrate.cubature(lambda p: xp.sin(p * x), xp.zeros(1), xp.ones(1), rtol=1e-12).estimate
+    ),
     "cumulative_simpson": lambda xp, x: integrate.cumulative_simpson(x, dx=0.5),
     "cumulative_trapezoid": lambda xp, x: integrate.cumulative_trapezoid(x, xp.cumulative_sum(x)),
     "nsum": lambda xp, x: integrate.nsum(lambda k, p: 1 / k ** (2 + p), xp.asarray(1.0), xp.asarray(8.0), args=(x,)).sum,
@@ -261,9 +261,9 @@ NDIMAGE: dict[str, Call] = {
 
 OPTIMIZE: dict[str, Call] = {
     "bracket_root": lambda xp, x: elementwise.bracket_root(lambda r, p: r**3 - p, xp.zeros(6), args=(x,)).bracket,
-    "find_minimum": lambda xp, x: elementwise.find_minimum(
-        lambda r, p: (r - p) ** 2, (xp.full(6, -1.0), xp.full(6, 0.1), xp.full(6, 2.0)), args=(x,)
-    ).f_x,
+    "find_minimum": lambda xp, x: (
+        elementwise.find_minimum(lambda r, p: (r - p) ** 2, (xp.full(6, -1.0), xp.full(6, 0.1), xp.full(6, 2.0)), args=(x,)).f_x
+    ),
     "find_root": lambda xp, x: elementwise.find_root(lambda r, p: r**3 - p, (xp.zeros(6), xp.ones(6)), args=(x,)).x,
     "minimize": lambda xp, x: optimize.minimize(lambda r: float((r[0] - x[0]) ** 2), [0.0]).fun,
     "rosen": lambda xp, x: optimize.rosen(x),

@@ -13,6 +13,7 @@ from unidiff.engine import EngineBackend, Library
 from unidiff.rules import RULES
 from unidiff_backends.numpy_natives import NATIVES
 from unidiff_backends.numpy_protocols import NumpyProtocols
+from unidiff_backends.numpy_scatter import scatter_add
 from unidiff_backends.plugins.numpy import unidiff_register_backends
 from unidiff_backends.scipy_special import special_functions
 
@@ -49,15 +50,24 @@ def _thaw(x: Any) -> None:
     x.flags.writeable = True
 
 
-def scatter_add(buffer: Any, key: Any, values: Any) -> None:
-    """Add into a part of the buffer in place; repeated indices accumulate."""
-    np.add.at(buffer, key, values)
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory, up to 64 MiB, for the next arrays.
+
+    Recordings allocate and free the same large arrays over and over. glibc at first gives those back to the system at once,
+    and faulting their pages in again takes longer than computing their elements; it keeps blocks up to the size of the largest
+    one that a program has freed so far. The block is never written to, so it costs no memory; elsewhere this does nothing.
+    """
+    np.empty(_LARGEST_KEPT_BYTES, np.uint8)
+
+
+_LARGEST_KEPT_BYTES = (1 << 25) - (1 << 13)  # just below the most that glibc adapts to, its header included
 
 
 class NumpyBackend(EngineBackend):
     """NumPy arrays, differentiated by unidiff's own engine."""
 
     def __init__(self) -> None:
+        keep_freed_memory()
         library = Library(
             name=INFO.name,
             xp=xp,

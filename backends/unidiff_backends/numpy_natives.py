@@ -27,12 +27,15 @@ def _summation(ufunc: np.ufunc) -> Callable[..., Any]:
     return reduce
 
 
+_total = _reduction(np.add)
+
+
 def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the arithmetic mean; half precision and integers, which need a wider sum, and empty ones are left to NumPy."""
     count = x.size if axis is None else math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
     if x.dtype not in _SUMMED_AS_THEY_ARE or not count:
         return np.mean(x, axis=axis, keepdims=keepdims)
-    return np.add.reduce(x, axis=axis, keepdims=keepdims) / count
+    return _total(x, axis=axis, keepdims=keepdims) / count
 
 
 _SUMMED_AS_THEY_ARE = frozenset(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))

@@ -142,7 +142,7 @@ for _name in _METHODS:
 def _ufuncs(domain: Any) -> dict[np.ufunc, Function]:
     """Return the differentiable function for each universal function of NumPy that has one."""
     xp = domain.plain
-    table = {ufunc: partial(function, xp) for ufunc, function in _DERIVED.items()}
+    table: dict[np.ufunc, Function] = {ufunc: partial(function, xp) for ufunc, function in _DERIVED.items()}
     for ufunc in {f for f in vars(np).values() if isinstance(f, np.ufunc)} - table.keys():
         name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
         if hasattr(xp, name):

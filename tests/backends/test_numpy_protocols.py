@@ -36,6 +36,7 @@ FUNCTIONS = {
     "linalg": lambda x: np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x)) + np.linalg.solve(A[:3] + np.eye(3), x)[0],
     "fft": lambda x: np.abs(np.fft.fft(x)).sum() + np.abs(np.fft.rfft(x)[1]) ** 2,
     "einsum": lambda x: np.einsum("ij,j,j->", A, x, x),
+    "convolve": lambda x: (np.convolve(x, A[:, 0]) * A[:3, :2].ravel()).sum() + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
     "values": lambda x: x.sum() if np.allclose(x, x) and np.shape(x) == (3,) and np.argmax(x) == 2 else 0 * x.sum(),
 }  # fmt: skip
 
@@ -47,6 +48,15 @@ def test_numpy_functions_differentiate(name):
     want = [(8 * (f(X + step * u) - f(X - step * u)) - f(X + 2 * step * u) + f(X - 2 * step * u)) / 12 / step for u in unit]
     np.testing.assert_allclose(ud.grad(f)(X), want, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose([ud.jvp(f, (X,), (u,))[1] for u in unit], want, rtol=1e-8, atol=1e-8)
+
+
+def test_universal_functions_of_scipy_differentiate():
+    special = pytest.importorskip("scipy.special")
+    x = np.asarray([0.3, 0.6])
+    np.testing.assert_allclose(ud.grad(lambda x: special.erf(x).sum())(x), 2 / np.sqrt(np.pi) * np.exp(-x * x), rtol=1e-14)
+    np.testing.assert_allclose(ud.grad(lambda x: special.expm1(x).sum())(x), np.exp(x), rtol=1e-14)
+    with pytest.raises((errors.MissingRuleError, errors.TracedConversionError)):
+        ud.grad(lambda x: special.agm(x, 2.0).sum())(x)
 
 
 def _out_buffer(x):

@@ -38,7 +38,9 @@ def _unwrapped(key: Any) -> Any:
 
 def makes_copy(key: Any) -> bool:
     """Whether ``x[key]`` is a copy, as it is for masks and integer arrays, and not a view."""
-    return any(getattr(part, "shape", ()) or isinstance(part, (bool, list)) for part in (key if isinstance(key, tuple) else (key,)))
+    return any(
+        getattr(part, "shape", ()) or isinstance(part, (bool, list)) for part in (key if isinstance(key, tuple) else (key,))
+    )
 
 
 def repeats(library: Library, key: Any) -> bool:

@@ -42,9 +42,9 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
             function = placed(domain, function)
         _set(plain, name, function)
         _set(traced, name, _wrapping(domain, function) if rule.kind == "creation" else function)
-    convert = placed(domain, partial(asarray, domain, plain), converts=True)
-    _set(plain, "asarray", convert)
-    _set(traced, "asarray", _wrapping(domain, convert))
+    asarray = placed(domain, _conversion(domain, plain), converts=True)
+    _set(plain, "asarray", asarray)
+    _set(traced, "asarray", _wrapping(domain, asarray))
     for face in (plain, traced):
         _refuse_unruled(domain, library.xp, face)
     return raw, plain, traced
@@ -276,19 +276,20 @@ def _unruled(domain: Domain, function: Callable[..., Any], name: str) -> Callabl
     return guarded
 
 
-def asarray(
-    domain: Domain, xp: Namespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
-) -> Any:
-    """Convert to an array; nested sequences that contain traced arrays are stacked, so that the derivative is kept."""
-    if isinstance(obj, TracedArray):
-        return _as_traced(xp, obj, obj.dtype if dtype is None else dtype, device, copy)
-    if isinstance(obj, (list, tuple)) and _contains_traced(obj):
-        if copy is False:
-            raise ArgumentError("a nested sequence becomes an array only by a copy; leave copy=False out")
-        parts = [asarray(domain, xp, item, dtype=dtype, device=device) for item in obj]
-        common = xp.result_type(*parts)
-        return xp.stack([part if part.dtype == common else xp.astype(part, common) for part in parts])
-    return domain.library.xp.asarray(obj, dtype=dtype, device=device, copy=copy)
+def _conversion(domain: Domain, xp: Namespace) -> Callable[..., Any]:
+    def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+        """Convert to an array; nested sequences that contain traced arrays are stacked, so that the derivative is kept."""
+        if isinstance(obj, TracedArray):
+            return _as_traced(xp, obj, obj.dtype if dtype is None else dtype, device, copy)
+        if isinstance(obj, (list, tuple)) and _contains_traced(obj):
+            if copy is False:
+                raise ArgumentError("a nested sequence becomes an array only by a copy; leave copy=False out")
+            parts = [asarray(item, dtype=dtype, device=device) for item in obj]
+            common = xp.result_type(*parts)
+            return xp.stack([part if part.dtype == common else xp.astype(part, common) for part in parts])
+        return domain.library.xp.asarray(obj, dtype=dtype, device=device, copy=copy)
+
+    return asarray
 
 
 def _as_traced(xp: Namespace, x: Any, dtype: Any, device: Any, copy: bool | None) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unidiff._typing import Array, Namespace
+from unidiff.engine.indexing import plain_key
 from unidiff.engine.rule import CONJUGATE
 from unidiff.engine.shapes import restore
 
@@ -50,6 +51,15 @@ def part_cotangent(shape: tuple[int, ...], key: Any, g: Array) -> Any:
     return Scatter(shape, key, g)
 
 
+def lift_residual(domain: Any, residual: Any) -> Any:
+    """Return a residual in the form that rules need beside traced cotangents; several results are kept as one tuple."""
+    if type(residual) is tuple:
+        return tuple(domain.beside_traced(item) for item in residual)
+    if isinstance(residual, tuple) and hasattr(residual, "_fields"):
+        return type(residual)(*(domain.beside_traced(item) for item in residual))
+    return domain.beside_traced(residual)
+
+
 def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge would cost a fifth of its time
     domain: Any, tape: list[Any], seeds: Sequence[tuple[int, Any]], inputs: int, xp: Namespace, *,
     in_place: bool, has_complex: bool, consume: bool,
@@ -64,6 +74,7 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
         del tape[last + 1 :]
     cotangents: list[Any] = [None] * (last + 1)
     owned: set[int] = set()
+    lift = xp is not domain.raw and not domain.library.defers  # residuals of a plain recording beside traced cotangents
     for node, seed in seeds:
         cotangents[node] = seed if cotangents[node] is None else cotangents[node] + seed
     for index in range(last, inputs - 1, -1):
@@ -84,6 +95,8 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
                 continue
             if conjugate:
                 pull = CONJUGATE.get(pull, pull)
+            if lift:
+                residuals = tuple(lift_residual(domain, residual) for residual in residuals)
             part = pull(xp, g, *residuals)
             if type(part) is Scatter:
                 _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
@@ -115,7 +128,7 @@ def _scatter(
     """Add the cotangent of an indexed part into that of the whole, in place where the buffer is ours."""
     total = cotangents[parent]
     if not in_place:
-        whole = xp._scatter(g, shape, key)
+        whole = xp._scatter(g, shape, plain_key(key))
         cotangents[parent] = whole if total is None else total + whole
         return
     if parent not in owned or not shape:  # sums of 0-d arrays may be immutable scalars

@@ -199,6 +199,18 @@ def _batched_key(key: Any) -> tuple[Any, ...]:
     return (slice(None), *parts)
 
 
+def _refusable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Evaluate slice by slice where a library does not take a slice beside an integer array, which the standard leaves open."""
+
+    def batcher(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except (IndexError, TypeError) as error:
+            raise Unbatchable from error
+
+    return batcher
+
+
 def _getitem(xp: Namespace, call: Any, flags: Flags, x: Array, key: Any) -> Array:
     if flags[1]:
         raise Unbatchable
@@ -220,4 +232,4 @@ def _scatter(xp: Namespace, call: Any, flags: Flags, values: Array, shape: tuple
     return call(values, (values.shape[0], *shape), _batched_key(key))
 
 
-BATCHERS |= {"_getitem": _getitem, "_setitem": _setitem, "_scatter": _scatter}
+BATCHERS |= {name: _refusable(f) for name, f in (("_getitem", _getitem), ("_setitem", _setitem), ("_scatter", _scatter))}

@@ -57,17 +57,18 @@ elementwise("log10", lambda xp, t, x: t / (x * math.log(10)))
 elementwise("sqrt", lambda xp, t, ans: t / (2 * ans))  # +inf at 0: limit
 
 
-def _logaddexp_weight(xp: Namespace, a: Array, b: Array) -> Array:
+def _logaddexp_weight(xp: Namespace, a: Any, b: Any, ans: Array) -> Array:
     """Return the share exp(a) / (exp(a) + exp(b)); 1/2 where both are the same infinity: minimum norm."""
-    a, b = (x if hasattr(x, "shape") else xp.asarray(x, dtype=y.dtype) for x, y in ((a, b), (b, a)))
-    gap = xp.where(a == b, xp.zeros_like(b), b) - xp.where(a == b, xp.zeros_like(a), a)
-    return 1 / (1 + xp.exp(gap))
+    stuck = (a == ans) & xp.isinf(ans)
+    zero = xp.zeros_like(ans)
+    share = xp.exp(xp.where(stuck, zero, a) - xp.where(stuck, zero, ans))
+    return xp.where(stuck & (b == ans), share / 2, share)
 
 
 elementwise(
     "logaddexp",
-    lambda xp, t, x1, x2: t * _logaddexp_weight(xp, x1, x2),
-    lambda xp, t, x1, x2: t * _logaddexp_weight(xp, x2, x1),
+    lambda xp, t, x1, x2, ans: t * _logaddexp_weight(xp, x1, x2, ans),
+    lambda xp, t, x1, x2, ans: t * _logaddexp_weight(xp, x2, x1, ans),
 )
 
 # --- trigonometric and hyperbolic functions and their inverses

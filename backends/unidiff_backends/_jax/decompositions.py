@@ -3,7 +3,8 @@
 Eigenvalues, or singular values, that are closer than the rounding errors of their computation, n eps times the largest, count
 as repeated. Each of k repeated ones gets the mean of their derivatives: the eigenprojection over k, which is the element of
 minimum norm of Clarke's generalized derivative and makes symmetric functions such as sums exact. A singular value 0 has the
-derivative 0, by minimum norm. The vectors that belong to repeated values have no derivative: NaN.
+derivative 0, by minimum norm. The vectors that belong to repeated values have no derivative, and those
+values themselves no second one: NaN.
 
 Eigenvectors and singular vectors are determined up to signs or phases, and the vectors that fill up a full basis up to a
 rotation. Their derivatives are those of the smallest motion; they are right for functions that do not depend on the choice.
@@ -76,28 +77,39 @@ def _gaps(values: Any) -> Any:
     return values[..., None, :] - values[..., :, None]
 
 
-def _off_diagonal(mask: Any) -> Any:
-    return mask & ~jnp.eye(mask.shape[-1], dtype=bool)
+def _undefined_turn(vectors: Any, inner: Any, same: Any) -> Any:
+    """Return a zero tangent of the columns, NaN in those that belong to repeated values.
+
+    A direction that does not split the values, so that its ``inner`` block is a multiple of the identity, leaves the columns
+    alone. The outer map is for the cotangents: NaN wherever such a column is used at all.
+    """
+    shared = _mean(same, jnp.linalg.diagonal(inner))[..., None, :]
+    deviation = inner - jnp.where(jnp.eye(inner.shape[-1], dtype=bool), shared, 0)
+    repeated = jnp.sum(same, axis=-2, keepdims=True) > 1
+    turned = vectors @ nan_or_zero(deviation, same & repeated)
+    return nan_or_zero(turned, repeated)
 
 
 # --- Hermitian matrices
 
 
-def _eigh_push(t: Any, ans: Any, x: Any) -> Any:
-    w, v = ans
-    same = _repeated(w)
-    inner = adjoint(v) @ _hermitian(t) @ v
-    return Eigen(_mean(same, _diagonal(inner, w)), v @ _turn(inner, _gaps(w), same))
-
-
-_eigh = with_push(lambda x: Eigen(*jnp.linalg.eigh(x)), _eigh_push)
-
 _without_repetition = with_tangents(
     lambda v, x, same: v,
     lambda t, ans, v, x, same: t,
-    lambda t, ans, v, x, same: v @ nan_or_zero(adjoint(v) @ _hermitian(t) @ v, _off_diagonal(same)),
+    lambda t, ans, v, x, same: _undefined_turn(v, adjoint(v) @ _hermitian(t) @ v, same),
 )
 """The identity of eigenvectors, whose derivative is NaN where they belong to repeated eigenvalues."""
+
+
+def _eigh_push(t: Any, ans: Any, x: Any) -> Any:
+    w, v = ans
+    same = _repeated(w)
+    certain, t = _without_repetition(v, x, same), _hermitian(t)
+    t_w = _mean(same, _diagonal(adjoint(certain) @ t @ certain, w))
+    return Eigen(t_w, v @ _turn(adjoint(v) @ t @ v, _gaps(w), same))
+
+
+_eigh = with_push(lambda x: Eigen(*jnp.linalg.eigh(x)), _eigh_push)
 
 
 @jit
@@ -132,20 +144,21 @@ def _in_basis(v: Any, t: Any) -> Any:
     return jnp.linalg.solve(v, t.astype(v.dtype) @ v)
 
 
-def _eig_push(t: Any, ans: Any, x: Any) -> Any:
-    w, v = ans
-    same = _repeated_complex(w)
-    inner = _in_basis(v, t)
-    return Eigen(_mean(same, jnp.linalg.diagonal(inner)), _across(v, v @ _turn(inner, _gaps(w), same)))
-
-
-_eig = with_push(lambda x: Eigen(*jnp.linalg.eig(x)), _eig_push)
-
 _without_repetition_general = with_tangents(
     lambda v, x, same: v,
     lambda t, ans, v, x, same: t,
-    lambda t, ans, v, x, same: v @ nan_or_zero(_in_basis(v, t), _off_diagonal(same)),
+    lambda t, ans, v, x, same: _undefined_turn(v, _in_basis(v, t), same),
 )
+
+
+def _eig_push(t: Any, ans: Any, x: Any) -> Any:
+    w, v = ans
+    same = _repeated_complex(w)
+    t_w = _mean(same, jnp.linalg.diagonal(_in_basis(_without_repetition_general(v, x, same), t)))
+    return Eigen(t_w, _across(v, v @ _turn(_in_basis(v, t), _gaps(w), same)))
+
+
+_eig = with_push(lambda x: Eigen(*jnp.linalg.eig(x)), _eig_push)
 
 
 @jit
@@ -194,7 +207,28 @@ def _decompose(x: Any, *, full: bool) -> _Parts:
     return _Parts(u[..., :k], s, v[..., :k], u[..., k:], v[..., k:])
 
 
-def _svd_push(t: Any, ans: _Parts, x: Any) -> _Parts:
+def _undefined_turns(t: Any, basis: Any, x: Any, partner: Any, s: Any) -> Any:
+    """Return a zero tangent of the basis of singular vectors, NaN where it has no derivative along ``t``."""
+    vanishing = _vanishing(s, x.shape)
+    image = t @ partner
+    inner = adjoint(basis) @ image
+    turned = _undefined_turn(basis, _hermitian(inner), _repeated(s))
+    free = vanishing & (is_complex(x) | (jnp.sum(vanishing, axis=-1, keepdims=True) > 1))
+    turned = turned + basis @ nan_or_zero(inner, free[..., :, None] & free[..., None, :])
+    if basis.shape[-2] > s.shape[-1]:
+        turned = turned + nan_or_zero(_outside(basis, image), vanishing[..., None, :])
+    return nan_or_zero(turned, (vanishing | (jnp.sum(_repeated(s), axis=-1) > 1))[..., None, :])
+
+
+_without_degeneracy = with_tangents(
+    lambda basis, x, partner, s: basis,
+    lambda t, ans, basis, x, partner, s: t,
+    lambda t, ans, basis, x, partner, s: _undefined_turns(t, basis, x, partner, s),
+)
+"""The identity of singular vectors, whose derivative is NaN where they belong to repeated or vanishing singular values."""
+
+
+def _svd_push(certain: Any, t: Any, ans: _Parts, x: Any) -> _Parts:
     u, s, v, *rest = ans
     same, vanishing = _repeated(s), _vanishing(s, x.shape)
     t_v, t_h_u = t @ v, adjoint(t) @ u
@@ -207,31 +241,22 @@ def _svd_push(t: Any, ans: _Parts, x: Any) -> _Parts:
         t_left = t_left + _turn(_outside(u, t_v), s[..., None, :], vanishing[..., None, :])
     if v.shape[-2] > s.shape[-1]:
         t_right = t_right + _turn(_outside(v, t_h_u), s[..., None, :], vanishing[..., None, :])
-    t_s = jnp.where(vanishing, 0, _mean(same, _diagonal(inner, s)))
+    rates = adjoint(certain(u, x, v, s)) @ t @ certain(v, adjoint(x), u, s)
+    t_s = jnp.where(vanishing, 0, _mean(same, _diagonal(rates, s)))
     return _Parts(t_left, t_s, t_right, *map(jnp.zeros_like, rest))
 
 
-_svd = cache(lambda full: with_push(partial(_decompose, full=full), _svd_push))
+_svd = cache(lambda full: with_push(partial(_decompose, full=full), partial(_svd_push, _without_degeneracy)))
+_smooth_svd = with_push(partial(_decompose, full=False), partial(_svd_push, lambda basis, *_: basis))
 
 
-def _undefined_turns(t: Any, basis: Any, x: Any, partner: Any, s: Any) -> Any:
-    """Return a zero tangent of the basis of singular vectors, NaN where it has no derivative along ``t``."""
-    vanishing = _vanishing(s, x.shape)
-    both = vanishing[..., :, None] & vanishing[..., None, :]
-    inner = adjoint(basis) @ t @ partner
-    undefined = _off_diagonal(_repeated(s)) | (both if is_complex(x) else _off_diagonal(both))
-    turned = basis @ nan_or_zero(inner, undefined)
-    if basis.shape[-2] > s.shape[-1]:
-        turned = turned + nan_or_zero(_outside(basis, t @ partner), vanishing[..., None, :])
-    return turned
+def smooth_svdvals(x: Any) -> Any:
+    """Return singular values whose derivatives of second order leave out what repeated ones do to one another.
 
+    That cancels in their sum, and makes an extreme one as smooth as its derivative, the mean over the repeated ones, allows.
+    """
+    return _smooth_svd(x).s
 
-_without_degeneracy = with_tangents(
-    lambda basis, x, partner, s: basis,
-    lambda t, ans, basis, x, partner, s: t,
-    lambda t, ans, basis, x, partner, s: _undefined_turns(t, basis, x, partner, s),
-)
-"""The identity of singular vectors, whose derivative is NaN where they belong to repeated or vanishing singular values."""
 
 _complement = with_tangents(
     lambda basis, rest: rest,

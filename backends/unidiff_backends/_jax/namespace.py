@@ -9,7 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from unidiff_backends._jax import decompositions, elementwise, norms, ordering, shaping, statistical
+from unidiff_backends._jax import decompositions, determinants, elementwise, norms, ordering, shaping, statistical
 
 MENDED: dict[str, Any] = {
     name: getattr(module, name)
@@ -27,6 +27,7 @@ MENDED_LINALG: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
         decompositions: "eig eigh eigvals eigvalsh svd svdvals",
+        determinants: "slogdet",
         norms: "matrix_norm vector_norm",
     }.items()
     for name in names.split()

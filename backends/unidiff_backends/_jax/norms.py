@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from unidiff_backends._jax.decompositions import svdvals
+from unidiff_backends._jax.decompositions import smooth_svdvals
 from unidiff_backends._jax.elementwise import abs, pow, sign
 from unidiff_backends._jax.rules import is_complex, is_floating, jit, masked_divide, with_push, with_tangents
 from unidiff_backends._jax.statistical import root
@@ -82,6 +82,6 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         norm = _extreme_sum(*axes, ord < 0)(x)
         return norm if keepdims else jnp.squeeze(norm, axis=(-2, -1))
     if ord in _OF_SINGULAR_VALUES and x.size:
-        norm = _OF_SINGULAR_VALUES[ord](svdvals(x))
+        norm = _OF_SINGULAR_VALUES[ord](smooth_svdvals(x))
         return norm[..., None, None] if keepdims else norm
     return jnp.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)

@@ -73,9 +73,11 @@ def _unstacked(g: torch.Tensor, dim: int | None) -> torch.Tensor:
     return g.sum(0) if dim is None else g.movedim(0, dim)
 
 
-def differentiating(tensors: Iterable[torch.Tensor]) -> bool:
-    """Tell whether a derivative through any of these tensors may be asked for."""
-    return functorch_active() or (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
+def differentiating(args: Iterable[Any]) -> bool:
+    """Tell whether a derivative through any tensor among these arguments may be asked for."""
+    if functorch_active():
+        return True
+    return torch.is_grad_enabled() and any(isinstance(x, torch.Tensor) and x.requires_grad for x in args)
 
 
 class _Custom(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
@@ -95,11 +97,12 @@ class _Custom(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
-        saved, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        count: int = ctx.count
         if all(g is None for g in cotangents):
-            return (None,) * (1 + ctx.count)
-        operation: Operation = ctx.operation
-        return (None, *operation.pull(needs, cotangents, saved[: ctx.count], saved[ctx.count :]))
+            return (None,) * (1 + count)
+        saved = ctx.saved_tensors
+        pulled: Partial = ctx.operation.pull(ctx.needs_input_grad[1:], cotangents, saved[:count], saved[count:])
+        return (None, *pulled)
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> Tensors:

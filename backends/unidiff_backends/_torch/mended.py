@@ -7,6 +7,7 @@ evaluated and not only afterwards: a branch that `torch.where` discards still co
 """
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -14,10 +15,24 @@ import array_api_compat.torch as xp
 import torch
 
 from unidiff_backends._torch.convert import asarray
+from unidiff_backends._torch.custom import differentiating
 from unidiff_backends._torch.reverse import functorch_active
 from unidiff_backends._torch.sets import SETS
 
 Operand: TypeAlias = torch.Tensor | complex | bool
+
+
+def _if_differentiated(native: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function the native one, whose values it has, unless a derivative may be asked for."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def mended(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs) if differentiating(args) else native(*args, **kwargs)
+
+        return mended
+
+    return decorate
 
 
 def promoted(*operands: Operand) -> list[torch.Tensor]:
@@ -27,6 +42,7 @@ def promoted(*operands: Operand) -> list[torch.Tensor]:
     return [x.to(dtype) if isinstance(x, torch.Tensor) else torch.full((), x, dtype=dtype, device=device) for x in operands]
 
 
+@_if_differentiated(xp.atan2)
 def atan2(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Arc tangent of ``x1 / x2``. At the origin there is no derivative: NaN, natively in forward mode only."""
     x1, x2 = promoted(x1, x2)
@@ -72,6 +88,7 @@ def floor_divide(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return xp.floor_divide(_constant(x1), _constant(x2))
 
 
+@_if_differentiated(xp.hypot)
 def hypot(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Hypotenuse. At the origin the derivative is zero, natively NaN; at infinities, where it is the maximum, natively NaN."""
     x1, x2 = promoted(x1, x2)
@@ -83,6 +100,7 @@ def hypot(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return torch.where(special, largest, inside)
 
 
+@_if_differentiated(xp.logaddexp)
 def logaddexp(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Logarithm of ``exp(x1) + exp(x2)``.
 
@@ -122,6 +140,7 @@ def remainder(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return xp.remainder(*promoted(x1, x2)) if not isinstance(x1, torch.Tensor) else xp.remainder(x1, x2)
 
 
+@_if_differentiated(xp.std)
 def std(
     x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> torch.Tensor:

@@ -17,7 +17,7 @@ from unidiff.rules import RULES
 from unidiff_backends._torch.binding import Call
 from unidiff_backends._torch.custom import differentiating
 from unidiff_backends._torch.mended import MENDED, promoted
-from unidiff_backends._torch.reverse import Tensors
+from unidiff_backends._torch.reverse import Tensors, functorch_active
 
 _FACTORS = "The JVP rule takes the factors for constants, so that its own derivative is wrong."
 
@@ -31,11 +31,14 @@ RULED: Mapping[str, str] = MappingProxyType(
         "linalg.solve": _FACTORS,
         "linalg.svd": "Repeated singular values do not share, and one that is 0 has a derivative other than 0.",
         "linalg.vector_norm": "The second derivative at 0 is 0 or NaN, as the modes are nested.",
-        "pow": "The derivative of the JVP rule is NaN at base 0; at a negative base the JVP is, though the exponent does not move.",
+        "pow": "The derivative of the JVP rule is NaN at base 0, and the JVP at a negative base even for a constant exponent.",
         "sign": "The JVP rule of a complex sign changes in place what its own derivative needs.",
     }
 )
 """Functions with a rule of unidiff's, and why."""
+
+_IN_FORWARD_MODE = frozenset({"cumulative_prod", "linalg.slogdet", "linalg.solve", "sign"})
+"""Those of them that are right natively on PyTorch's tape, and take to the rule in transforms of `torch.func` only."""
 
 COMPOSED: Mapping[str, str] = MappingProxyType(
     {
@@ -81,9 +84,12 @@ def _by_rule(name: str) -> Callable[..., Any]:
     implementation: Any = rule.implementation
     native = _find(xp, name) or partial(implementation, NAMESPACE)
 
+    on_tape = name not in _IN_FORWARD_MODE
+
     def function(*args: Any, **kwargs: Any) -> Any:
-        call = Call(rule, NAMESPACE, native, args, kwargs)
-        return call.differentiable() if differentiating(call.tensors) else native(*args, **kwargs)
+        if functorch_active() or (on_tape and differentiating(args)):
+            return Call(rule, NAMESPACE, native, args, kwargs).differentiable()
+        return native(*args, **kwargs)
 
     return function if isinstance(native, partial) else wraps(native)(function)
 
@@ -95,9 +101,7 @@ def _by_composition(name: str) -> Callable[..., Any]:
 
     @wraps(native)
     def function(*args: Any, **kwargs: Any) -> Any:
-        if differentiating(x for x in args if isinstance(x, torch.Tensor)):
-            return compose(NAMESPACE, *args, **kwargs)
-        return native(*args, **kwargs)
+        return compose(NAMESPACE, *args, **kwargs) if differentiating(args) else native(*args, **kwargs)
 
     return function
 
@@ -111,6 +115,21 @@ def _pow() -> Callable[..., Any]:
         return ruled(*promoted(x1, x2)) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
 
     return power
+
+
+def _vector_norm() -> Callable[..., Any]:
+    ruled, native = _by_rule("linalg.vector_norm"), xp.linalg.vector_norm
+
+    @wraps(native)
+    def vector_norm(x: torch.Tensor, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> torch.Tensor:
+        if ord != 2 or not differentiating((x,)):
+            return ruled(x, axis=axis, keepdims=keepdims, ord=ord)
+        # Native, and so faster than the rule, but for vectors that are 0.
+        origin = native(x.detach(), axis=axis, keepdims=True) == 0
+        norm = native(torch.where(origin, 1, x), axis=axis, keepdims=keepdims)
+        return torch.where(origin.reshape(norm.shape), 0, norm)
+
+    return vector_norm
 
 
 class _Nullity(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
@@ -142,7 +161,9 @@ def _inv(x: torch.Tensor) -> torch.Tensor:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {name: _by_rule(name) for name in RULED} | {name: _by_composition(name) for name in COMPOSED} | {"pow": _pow()}
+    {name: _by_rule(name) for name in RULED}
+    | {name: _by_composition(name) for name in COMPOSED}
+    | {"pow": _pow(), "linalg.vector_norm": _vector_norm()}
 )
 """The functions of `RULED` and `COMPOSED`, by name."""
 

@@ -33,10 +33,11 @@ FUNCTIONS = {
     "indexing": lambda x: np.take(x, [0, 0, 2]).prod() + x[np.asarray([1, 1])].sum() + x[x > 2].sum(),
     "tile": lambda x: np.tile(x, 2).prod() + np.repeat(x, 2).prod() + np.roll(x, 1)[0],
     "norm": lambda x: np.linalg.norm(x) + np.linalg.norm(np.outer(x, A[0] + x), "fro") + np.linalg.norm(x, 1),
-    "linalg": lambda x: np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x)) + np.linalg.solve(A[:3] + np.eye(3), x)[0],
+    "linalg": lambda x: np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x))
+    + np.linalg.solve(A[:3] + np.eye(3), x)[0],
     "fft": lambda x: np.abs(np.fft.fft(x)).sum() + np.abs(np.fft.rfft(x)[1]) ** 2,
     "einsum": lambda x: np.einsum("ij,j,j->", A, x, x),
-    "convolve": lambda x: (np.convolve(x, A[:, 0]) * A[:3, :2].ravel()).sum() + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
+    "convolve": lambda x: np.convolve(x, A[:, 0]) @ A[:3, :2].ravel() + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
     "values": lambda x: x.sum() if np.allclose(x, x) and np.shape(x) == (3,) and np.argmax(x) == 2 else 0 * x.sum(),
 }  # fmt: skip
 

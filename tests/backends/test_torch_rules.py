@@ -258,7 +258,6 @@ def test_sets():
     assert xp.unique_all(torch.empty(0)).counts.shape == (0,)
 
 
-@pytest.mark.parametrize("name", sorted(RULED | COMPOSED))
-def test_functions_with_rules_say_why(name):
-    assert len((RULED | COMPOSED)[name]) > 20
-    assert FUNCTIONS[name].__doc__
+def test_functions_with_rules_say_why():
+    assert set(FUNCTIONS) == set(RULED) | set(COMPOSED)
+    assert all((RULED | COMPOSED).values())

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unidiff._typing import Device, Namespace
+from unidiff.engine.domain import Domain
 from unidiff.engine.indexing import makes_copy, plain_key
 from unidiff.engine.tracing import TracedArray, share_memory
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
-
-if TYPE_CHECKING:
-    from unidiff.engine.domain import Domain
 
 _NO_OPTIONS: dict[str, Any] = {}
 _BINARY = {

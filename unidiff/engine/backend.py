@@ -9,8 +9,8 @@ from typing import Any
 
 from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
+from unidiff.engine.assembly import build_domain
 from unidiff.engine.batching import BatchTrace
-from unidiff.engine.domain import Domain
 from unidiff.engine.forward import ForwardTrace
 from unidiff.engine.placement import beside
 from unidiff.engine.pullback import pull_back
@@ -37,7 +37,7 @@ class EngineBackend:
     def __init__(self, info: BackendInfo, library: Library, rules: Mapping[str, Rule]) -> None:
         self.info = info
         self.library = library
-        self.domain = Domain(library, rules)
+        self.domain = build_domain(library, rules)
 
     # --- arrays
 

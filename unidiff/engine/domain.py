@@ -8,86 +8,33 @@ traced kind, because libraries that ask arrays for their namespace refuse to mix
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from unidiff._typing import Array, Device, DType, Namespace
-from unidiff.engine.array import array_class, install_operators
 from unidiff.engine.indexing import add_at
-from unidiff.engine.namespace import build_namespaces
-from unidiff.engine.rule import Rule
+from unidiff.engine.operation import Operation
 from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray, wrap_constant
 
 
-class Operation:
-    """A rule bound to a library: the function on plain arrays, and the one that also takes traced arrays.
-
-    For elementwise rules ``needs`` picks what each argument's map needs from the values and the result, and ``crosses`` says
-    whether a map needs the other argument.
-    """
-
-    __slots__ = (
-        "crosses",
-        "domain",
-        "function",
-        "keeps_ans",
-        "keeps_first",
-        "name",
-        "needs",
-        "pushes",
-        "raw",
-        "rule",
-        "simple",
-    )
-
-    def __init__(self, domain: Domain, rule: Rule, raw: Callable[..., Any]) -> None:
-        self.domain = domain
-        self.name = rule.name
-        self.rule = rule
-        self.raw = raw
-        self.function: Callable[..., Any] = raw
-        self.pushes = rule.vjps if rule.kind == "elementwise" else ()
-        self.crosses = any(1 - i in positions for i, positions in enumerate(rule.residuals[:2]))
-        self.simple = rule.kind == "general" and not rule.variadic and rule.outputs is None
-        self.keeps_ans, self.keeps_first = -1 in rule.keep, 0 in rule.keep
-        self.needs = tuple(_SELECTORS.get(positions) for positions in rule.residuals)
-
-
-_SELECTORS: dict[tuple[int, ...], Callable[..., tuple[Any, ...]]] = {
-    (): lambda a, b, y: (),
-    (0,): lambda a, b, y: (a,),
-    (1,): lambda a, b, y: (b,),
-    (-1,): lambda a, b, y: (y,),
-    (0, 1): lambda a, b, y: (a, b),
-    (0, -1): lambda a, b, y: (a, y),
-    (1, -1): lambda a, b, y: (b, y),
-    (-1, 0): lambda a, b, y: (y, a),
-    (-1, 1): lambda a, b, y: (y, b),
-    (0, 1, -1): lambda a, b, y: (a, b, y),
-    (-1, 0, 1): lambda a, b, y: (y, a, b),
-}
-
-
 class Domain:
-    """One array library joined with the rules; see the module's docstring."""
+    """One array library joined with the rules; see the module's docstring. `unidiff.engine.assembly` puts it together."""
 
-    def __init__(self, library: Library, rules: Mapping[str, Rule]) -> None:
+    array_class: type[TracedArray]
+    raw: Namespace
+    plain: Namespace
+    traced: Namespace
+    constant: ConstantTrace
+
+    def __init__(self, library: Library) -> None:
         self.library = library
         self.name = library.name
         self.array_types = library.array_types
         self.operands: set[type] = {*SCALARS, *library.array_types}
         self.operand_arrays = set(library.array_types) - set(library.scalar_types)
         self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
-        self.array_class: type[TracedArray] = array_class(self)
         self.operations: dict[str, Operation] = {}
         self._one: dict[tuple[DType, Device], Array] = {}
         self._kinds: dict[DType, str] = {}
-        self.raw: Namespace
-        self.plain: Namespace
-        self.traced: Namespace
-        self.raw, self.plain, self.traced = build_namespaces(self, rules)
-        install_operators(self)
-        self.constant = ConstantTrace(self, 0, True)
 
     @property
     def nested(self) -> Namespace:

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unidiff._typing import Namespace
+from unidiff.engine.domain import Domain
 from unidiff.engine.indexing import INDEXING
+from unidiff.engine.operation import Operation
 from unidiff.engine.placement import placed
 from unidiff.engine.rule import Rule
 from unidiff.engine.tracing import Library, TracedArray, dispatch, wrap_constant
 from unidiff.errors import ArgumentError, MissingRuleError, NotDifferentiableError
-
-if TYPE_CHECKING:
-    from unidiff.engine.domain import Domain, Operation
 
 SUBMODULES = ("linalg", "fft", "special")
 _UNRULED_PASS = ("__array_namespace_info__",)
@@ -24,8 +23,6 @@ _UNRULED_PASS = ("__array_namespace_info__",)
 
 def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespace, Namespace, Namespace]:
     """Return the namespaces ``raw``, ``plain`` and ``traced`` and fill ``domain.operations``."""
-    from unidiff.engine.domain import Operation
-
     library = domain.library
     raw, plain, traced = (_module(f"unidiff.engine.{face}.{domain.name}") for face in ("raw", "plain", "traced"))
     _copy_untraceable(library, (raw, plain, traced), rules)

@@ -135,8 +135,12 @@ def _scatter(
         buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
         if total is not None:
             buffer += total
-        cotangents[parent] = total = buffer
+        cotangents[parent] = buffer
         owned.add(parent)
+        if total is None and (type(key) is int or type(key) is slice):
+            buffer[key] = g
+            return
+        total = buffer
     if type(key) is int or type(key) is slice:
         total[key] += g
     else:

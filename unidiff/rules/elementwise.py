@@ -116,9 +116,9 @@ elementwise(
 
 def _share(xp: Namespace, t: Array, x: Any, ans: Array, others: tuple[Any, ...]) -> Array:
     """Return the tangent's part of the argument ``x`` in a selection: equal shares among those that attain the result."""
-    count = sum(xp.astype(y == ans, t.dtype) for y in (x, *others))
-    share = xp.where(x == ans, 1 / xp.where(count == 0, xp.ones_like(count), count), xp.zeros_like(count))
-    return t * xp.where(count == 0, xp.full_like(share, math.nan), share)  # ties: minimum norm; NaN arguments: NaN
+    attains = xp.astype(x == ans, t.dtype)
+    count = sum((xp.astype(y == ans, t.dtype) for y in others), start=attains)
+    return t * (attains / count)  # ties: minimum norm; NaN arguments, which nothing equals: NaN
 
 
 for _name in ("maximum", "minimum"):

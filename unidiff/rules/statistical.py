@@ -83,8 +83,8 @@ def _var_pull(
 rule("var", jvp=_var_push, vjp=_var_pull, keep=(0,))
 
 
-def _direction(xp: Namespace, ans: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
-    """Return the gradient of the standard deviation; 0 where all elements are equal: minimum norm.
+def _direction(xp: Namespace, ans: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> tuple[Array, Array]:
+    """Return the deviations, and what to multiply them by for the gradient; 0 where all elements are equal: minimum norm.
 
     Equality is tested on the elements: the computed deviation of a constant may be a rounding error instead of 0.
     """
@@ -95,20 +95,21 @@ def _direction(xp: Namespace, ans: Array, x: Array, axis: Axis, correction: floa
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
     constant = xp.logical_and(xp.all(x == first, axis=axis, keepdims=True), xp.isfinite(ans))
     inverse = xp.where(constant, xp.zeros_like(ans), factor / xp.where(constant, xp.ones_like(ans), ans))
-    return deviations * inverse
+    return deviations, inverse
 
 
 def _std_push(
     xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Array:
-    return _inner(xp, _direction(xp, ans, x, axis, correction, keepdims), t, axis, keepdims)
+    deviations, inverse = _direction(xp, ans, x, axis, correction, keepdims)
+    return xp.reshape(_inner(xp, deviations, t, axis, True) * inverse, ans.shape)
 
 
 def _std_pull(
     xp: Namespace, g: Array, ans: Array, x: Array, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Array:
-    direction = _direction(xp, ans, x, axis, correction, keepdims)
-    return expand_reduced(xp, g, x.ndim, axis, keepdims) * direction
+    deviations, inverse = _direction(xp, ans, x, axis, correction, keepdims)
+    return expand_reduced(xp, g, x.ndim, axis, keepdims) * inverse * deviations
 
 
 rule("std", jvp=_std_push, vjp=_std_pull, keep=(-1, 0))
@@ -120,7 +121,7 @@ def _ties(xp: Namespace, ans: Array, x: Array, dtype: Any, axis: Axis, keepdims:
     """Return which elements attain the extremum, how many do, and 0, or NaN where the extremum is NaN."""
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
     attained = x == ans
-    count = xp.astype(xp.count_nonzero(attained, axis=axis, keepdims=True), dtype)
+    count = xp.sum(xp.astype(attained, dtype), axis=axis, dtype=dtype, keepdims=True)
     count = xp.where(count == 0, xp.ones_like(count), count)
     rest = xp.where(xp.isnan(ans), xp.full_like(ans, math.nan), xp.zeros_like(ans))
     return attained, count, rest

@@ -140,7 +140,17 @@ def remainder(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return xp.remainder(*promoted(x1, x2)) if not isinstance(x1, torch.Tensor) else xp.remainder(x1, x2)
 
 
-@_if_differentiated(xp.std)
+def sign(x: torch.Tensor, /) -> torch.Tensor:
+    """Sign, or for complex numbers the direction.
+
+    Natively NaNs and complex zeros are put in place, which cannot be batched and spoils the derivative of the JVP.
+    """
+    if x.is_complex():
+        origin = x == 0
+        return torch.where(origin, 0, x / torch.abs(torch.where(origin, 1, x)))
+    return torch.where(torch.isnan(x), x.detach(), torch.sign(x)) if x.is_floating_point() else torch.sign(x)
+
+
 def std(
     x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> torch.Tensor:
@@ -216,6 +226,7 @@ MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
             nextafter,
             real,
             remainder,
+            sign,
             std,
             where,
         )

@@ -27,17 +27,16 @@ RULED: Mapping[str, str] = MappingProxyType(
         "linalg.det": f"The derivative at a singular matrix is 0 instead of the adjugate. {_FACTORS}",
         "linalg.eig": "The JVP rule cannot be differentiated in reverse mode. Repeated eigenvalues do not share.",
         "linalg.eigh": "The derivative of the JVP rule is NaN or refused. Repeated eigenvalues do not share.",
-        "linalg.slogdet": _FACTORS,
+        "linalg.slogdet": f"The derivative at a singular matrix, where there is none, is not NaN. {_FACTORS}",
         "linalg.solve": _FACTORS,
         "linalg.svd": "Repeated singular values do not share, and one that is 0 has a derivative other than 0.",
         "linalg.vector_norm": "The second derivative at 0 is 0 or NaN, as the modes are nested.",
         "pow": "The derivative of the JVP rule is NaN at base 0, and the JVP at a negative base even for a constant exponent.",
-        "sign": "The JVP rule of a complex sign changes in place what its own derivative needs.",
     }
 )
 """Functions with a rule of unidiff's, and why."""
 
-_IN_FORWARD_MODE = frozenset({"cumulative_prod", "linalg.slogdet", "linalg.solve", "sign"})
+_IN_FORWARD_MODE = frozenset({"cumulative_prod", "linalg.solve"})
 """Those of them that are right natively on PyTorch's tape, and take to the rule in transforms of `torch.func` only."""
 
 COMPOSED: Mapping[str, str] = MappingProxyType(
@@ -118,16 +117,17 @@ def _pow() -> Callable[..., Any]:
 
 
 def _vector_norm() -> Callable[..., Any]:
-    ruled, native = _by_rule("linalg.vector_norm"), xp.linalg.vector_norm
+    ruled = _by_rule("linalg.vector_norm")
 
-    @wraps(native)
+    @wraps(xp.linalg.vector_norm)
     def vector_norm(x: torch.Tensor, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> torch.Tensor:
-        if ord != 2 or not differentiating((x,)):
+        if ord != 2 or axis == () or not differentiating((x,)):
             return ruled(x, axis=axis, keepdims=keepdims, ord=ord)
-        # Native, and so faster than the rule, but for vectors that are 0.
-        origin = native(x.detach(), axis=axis, keepdims=True) == 0
-        norm = native(torch.where(origin, 1, x), axis=axis, keepdims=keepdims)
-        return torch.where(origin.reshape(norm.shape), 0, norm)
+        # The most common one by composition, which is faster.
+        squares = NAMESPACE.real(x * x.conj()) if x.is_complex() else x * x
+        total = xp.sum(squares, axis=axis, keepdims=keepdims)
+        origin = total == 0
+        return torch.where(origin, 0, torch.sqrt(torch.where(origin, 1, total)))
 
     return vector_norm
 

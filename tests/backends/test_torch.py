@@ -202,8 +202,10 @@ def test_writing_to_the_argument_is_refused():
     with pytest.raises(RuntimeError, match="in-place"):
         BACKEND.value_and_grad(f, (x,))
     assert x.tolist() == [1, 2]
+    t = x.clone()
     with pytest.raises(errors.InPlaceError, match="copy"):
-        BACKEND.jvp(f, (x,), (x.clone(),))
+        BACKEND.jvp(f, (x,), (t,))
+    assert x.tolist() == t.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("mode", ["grad", "vjp", "jvp", "jacfwd", "jacrev"])

@@ -174,8 +174,8 @@ rule("stack", jvp=_joined("stack"), vjp=_stack_pull, variadic=True, packed=True,
 
 
 def _unstack(xp: Namespace, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
-    before = (slice(None),) * (axis % x.ndim)
-    return tuple(x[(*before, i, Ellipsis)] for i in range(x.shape[axis]))
+    x = xp.moveaxis(x, axis, 0)  # parts along the first axis are pulled back at the least cost
+    return tuple(x[i, ...] for i in range(x.shape[0]))
 
 
 composite("unstack", _unstack)

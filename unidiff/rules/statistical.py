@@ -121,7 +121,7 @@ def _ties(xp: Namespace, ans: Array, x: Array, dtype: Any, axis: Axis, keepdims:
     """Return which elements attain the extremum, how many do, and 0, or NaN where the extremum is NaN."""
     ans = expand_reduced(xp, ans, x.ndim, axis, keepdims)
     attained = x == ans
-    count = xp.sum(xp.astype(attained, dtype), axis=axis, dtype=dtype, keepdims=True)
+    count = xp.astype(xp.count_nonzero(attained, axis=axis, keepdims=True), dtype)
     count = xp.where(count == 0, xp.ones_like(count), count)
     rest = xp.where(xp.isnan(ans), xp.full_like(ans, math.nan), xp.zeros_like(ans))
     return attained, count, rest

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from unidiff_backends._jax.absorbing import absorbing_product, nan_or_zero
 from unidiff_backends._jax.rules import is_complex, jit, with_push, with_tangents
-from unidiff_backends._jax.undefined import nan_or_zero
 
 
 class Eigen(NamedTuple):
@@ -77,17 +77,39 @@ def _gaps(values: Any) -> Any:
     return values[..., None, :] - values[..., :, None]
 
 
-def _undefined_turn(vectors: Any, inner: Any, same: Any) -> Any:
-    """Return a zero tangent of the columns, NaN in those that belong to repeated values.
+def _splitting(inner: Any, same: Any) -> Any:
+    """Return NaN for the elements of a direction that split repeated values, 0 for the others.
 
-    A direction that does not split the values, so that its ``inner`` block is a multiple of the identity, leaves the columns
-    alone. The outer map is for the cotangents: NaN wherever such a column is used at all.
+    Repeated values stay together in a direction whose block is a multiple of the identity.
     """
     shared = _mean(same, jnp.linalg.diagonal(inner))[..., None, :]
     deviation = inner - jnp.where(jnp.eye(inner.shape[-1], dtype=bool), shared, 0)
-    repeated = jnp.sum(same, axis=-2, keepdims=True) > 1
-    turned = vectors @ nan_or_zero(deviation, same & repeated)
-    return nan_or_zero(turned, repeated)
+    return nan_or_zero(deviation, same & (jnp.sum(same, axis=-2, keepdims=True) > 1))
+
+
+def _undefined_turn(vectors: Any, inner: Any, same: Any) -> Any:
+    """Return a zero tangent of the columns, NaN in those that belong to repeated values.
+
+    The outer map is for the cotangents: NaN wherever such a column is used at all.
+    """
+    return nan_or_zero(vectors @ _splitting(inner, same), jnp.sum(same, axis=-2, keepdims=True) > 1)
+
+
+_once = with_tangents(
+    lambda inner, same: jnp.ones(same.shape[:-1], dtype=inner.dtype),
+    lambda t, ans, inner, same: jnp.sum(_splitting(t, same), axis=-2),
+)
+"""1 for every value, with the derivative NaN where it is repeated."""
+
+
+def _rates(same: Any, inner: Any, position: Any, like: Any) -> Any:
+    """Return the derivatives of the values from the direction ``inner``; NaN is their own derivative for repeated ones.
+
+    ``position`` is the matrix itself in the same bases, held constant, of which the values are the diagonal.
+    """
+    rates = _mean(same, _diagonal(inner, like))
+    once = _once(position, same)
+    return absorbing_product(rates, once if is_complex(like) else jnp.real(once))
 
 
 # --- Hermitian matrices
@@ -104,9 +126,10 @@ _without_repetition = with_tangents(
 def _eigh_push(t: Any, ans: Any, x: Any) -> Any:
     w, v = ans
     same = _repeated(w)
-    certain, t = _without_repetition(v, x, same), _hermitian(t)
-    t_w = _mean(same, _diagonal(adjoint(certain) @ t @ certain, w))
-    return Eigen(t_w, v @ _turn(adjoint(v) @ t @ v, _gaps(w), same))
+    inner = adjoint(v) @ _hermitian(t) @ v
+    fixed = jax.lax.stop_gradient(v)
+    t_w = _rates(same, inner, adjoint(fixed) @ _hermitian(x) @ fixed, w)
+    return Eigen(t_w, v @ _turn(inner, _gaps(w), same))
 
 
 _eigh = with_push(lambda x: Eigen(*jnp.linalg.eigh(x)), _eigh_push)
@@ -154,8 +177,9 @@ _without_repetition_general = with_tangents(
 def _eig_push(t: Any, ans: Any, x: Any) -> Any:
     w, v = ans
     same = _repeated_complex(w)
-    t_w = _mean(same, jnp.linalg.diagonal(_in_basis(_without_repetition_general(v, x, same), t)))
-    return Eigen(t_w, _across(v, v @ _turn(_in_basis(v, t), _gaps(w), same)))
+    inner = _in_basis(v, t)
+    t_w = _rates(same, inner, _in_basis(jax.lax.stop_gradient(v), x), w)
+    return Eigen(t_w, _across(v, v @ _turn(inner, _gaps(w), same)))
 
 
 _eig = with_push(lambda x: Eigen(*jnp.linalg.eig(x)), _eig_push)
@@ -228,7 +252,7 @@ _without_degeneracy = with_tangents(
 """The identity of singular vectors, whose derivative is NaN where they belong to repeated or vanishing singular values."""
 
 
-def _svd_push(certain: Any, t: Any, ans: _Parts, x: Any) -> _Parts:
+def _svd_push(smooth: bool, t: Any, ans: _Parts, x: Any) -> _Parts:
     u, s, v, *rest = ans
     same, vanishing = _repeated(s), _vanishing(s, x.shape)
     t_v, t_h_u = t @ v, adjoint(t) @ u
@@ -241,13 +265,14 @@ def _svd_push(certain: Any, t: Any, ans: _Parts, x: Any) -> _Parts:
         t_left = t_left + _turn(_outside(u, t_v), s[..., None, :], vanishing[..., None, :])
     if v.shape[-2] > s.shape[-1]:
         t_right = t_right + _turn(_outside(v, t_h_u), s[..., None, :], vanishing[..., None, :])
-    rates = adjoint(certain(u, x, v, s)) @ t @ certain(v, adjoint(x), u, s)
-    t_s = jnp.where(vanishing, 0, _mean(same, _diagonal(rates, s)))
+    left, right = jax.lax.stop_gradient((u, v))
+    position = jax.lax.stop_gradient(x) if smooth else x
+    t_s = jnp.where(vanishing, 0, _rates(same, inner, _hermitian(adjoint(left) @ position @ right), s))
     return _Parts(t_left, t_s, t_right, *map(jnp.zeros_like, rest))
 
 
-_svd = cache(lambda full: with_push(partial(_decompose, full=full), partial(_svd_push, _without_degeneracy)))
-_smooth_svd = with_push(partial(_decompose, full=False), partial(_svd_push, lambda basis, *_: basis))
+_svd = cache(lambda full: with_push(partial(_decompose, full=full), partial(_svd_push, False)))
+_smooth_svd = with_push(partial(_decompose, full=False), partial(_svd_push, True))
 
 
 def smooth_svdvals(x: Any) -> Any:

@@ -20,7 +20,7 @@ _ONE = (
     " expm1 exprel gamma gammaln i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e log1p log_expit log_ndtr loggamma logit ndtr ndtri psi"
     " rgamma sinc sindg spence tandg y0 y1 zetac"
 ).split()
-_TWO = "boxcox boxcox1p huber inv_boxcox inv_boxcox1p kl_div pseudo_huber rel_entr xlog1py xlogy agm hyp0f1".split()
+_TWO = "huber kl_div rel_entr xlog1py xlogy agm hyp0f1".split()
 
 
 def _one(function: Callable[..., Any]) -> Call:
@@ -41,6 +41,9 @@ SPECIAL: dict[str, Call] = {
     "betaincc, in x": lambda xp, x: special.betaincc(xp.asarray(2.0), xp.asarray(3.0), x),
     "betaincinv, in y": lambda xp, x: special.betaincinv(xp.asarray(2.0), xp.asarray(3.0), x),
     "betaln": lambda xp, x: special.betaln(x, 1 + x**2),
+    "boxcox, in x": lambda xp, x: special.boxcox(x, xp.asarray(0.4)),
+    "boxcox, in lmbda": lambda xp, x: special.boxcox(xp.asarray(0.4), x),
+    "boxcox1p, in x": lambda xp, x: special.boxcox1p(x, xp.asarray(0.4)),
     "chdtr, in x": lambda xp, x: special.chdtr(xp.asarray(3.0), x),
     "chdtrc, in x": lambda xp, x: special.chdtrc(xp.asarray(3.0), x),
     "chdtri, in p": lambda xp, x: special.chdtri(xp.asarray(3.0), x),
@@ -54,6 +57,8 @@ SPECIAL: dict[str, Call] = {
     "gammasgn": lambda xp, x: special.gammasgn(x),
     "gdtr, in x": lambda xp, x: special.gdtr(xp.asarray(2.0), xp.asarray(3.0), x),
     "hyp1f1, in z": lambda xp, x: special.hyp1f1(xp.asarray(1.5), xp.asarray(2.5), x),
+    "inv_boxcox, in y": lambda xp, x: special.inv_boxcox(x, xp.asarray(0.4)),
+    "inv_boxcox1p, in y": lambda xp, x: special.inv_boxcox1p(x, xp.asarray(0.4)),
     "iv, in z": lambda xp, x: special.iv(2.0, x),
     "jv, in z": lambda xp, x: special.jv(2.0, x),
     "log_softmax": lambda xp, x: special.log_softmax(x),
@@ -66,11 +71,14 @@ SPECIAL: dict[str, Call] = {
     "pdtrc, in m": lambda xp, x: special.pdtrc(2, x),
     "poch": lambda xp, x: special.poch(x, 1 + x**2),
     "polygamma, in x": lambda xp, x: special.polygamma(1, x),
+    "pseudo_huber, in r": lambda xp, x: special.pseudo_huber(xp.asarray(0.4), x),
+    "radian": lambda xp, x: special.radian(x, 10 * x, 100 * x),
     "softmax": lambda xp, x: special.softmax(xp.reshape(x, (2, 3)), axis=1),
     "stdtr, in t": lambda xp, x: special.stdtr(xp.asarray(3.0), x),
     "stdtrit, in p": lambda xp, x: special.stdtrit(xp.asarray(3.0), x),
     "wrightomega": lambda xp, x: special.wrightomega(x),
-    "zeta": lambda xp, x: special.zeta(1.5 + x, xp.asarray(1.0)),
+    "zeta, in q": lambda xp, x: special.zeta(xp.asarray(2.5), x),
+    "zeta, in x": lambda xp, x: special.zeta(1.5 + x, xp.asarray(1.0)),
 }
 
 STATS: dict[str, Call] = {

@@ -86,7 +86,7 @@ def namespace(name: str) -> Namespace:
     >>> ud.namespace("numpy").zeros(2)
     array([0., 0.])
     """
-    return registry.get_backend(name).namespace()
+    return registry.named(name).namespace()
 
 
 def asarray(obj: Any, backend: Any = None, dtype: DType = None, device: Device | None = None) -> Array:
@@ -109,8 +109,11 @@ def asarray(obj: Any, backend: Any = None, dtype: DType = None, device: Device |
 
     Raises
     ------
+    unidiff.errors.NotAnArrayError
+        If the object is not made of numbers.
     unidiff.errors.DTypeError
-        If the backend would change the dtype silently, as JAX does with 64-bit numbers unless they are enabled.
+        If there is no such dtype, or if the backend would change the dtype silently, as JAX does with 64-bit numbers unless
+        they are enabled.
     unidiff.errors.DeviceError
         If there is no such device.
 
@@ -125,10 +128,12 @@ def asarray(obj: Any, backend: Any = None, dtype: DType = None, device: Device |
     if backend is None:
         target: CompleteBackend = kind
     else:
-        target = registry.get_backend(backend)
+        target = registry.named(backend)
         if has_arrays and target.backend is not kind.backend:
             obj = to_backend(obj, target)
     result = target.asarray(obj, dtype=dtype, device=device)
+    if target.kind(result.dtype) == "other":
+        raise NotAnArrayError(f"{obj!r:.200} of type {type(obj).__qualname__} is not made of numbers.")
     wanted = dtype if dtype is not None else getattr(obj, "dtype", None)
     if wanted is not None:
         _require_dtype(target, result, dtype_name(wanted))
@@ -175,7 +180,7 @@ def to_backend(tree: Tree, backend: Any, device: Device | None = None) -> Tree:
     >>> ud.to_backend({"w": np.ones(2), "n": 3}, "numpy")
     {'w': array([1., 1.]), 'n': 3}
     """
-    target = registry.get_backend(backend)
+    target = registry.named(backend)
 
     def convert(x: Any) -> Any:
         source = _of_type(x)

@@ -7,8 +7,16 @@ from typing import Any
 from unidiff import registry, tree
 from unidiff._typing import Array, Arrays, FlatFunction, Tree
 from unidiff.derive import CompleteBackend
-from unidiff.dispatch import dtype_name, find_backend, not_differentiable, scalar_dtype
-from unidiff.errors import ArgumentError, DTypeError, MixedBackendsError, NotAnArrayError, ShapeError, TreeError
+from unidiff.dispatch import dtype_name, find_backend, not_differentiable, on_one_device, scalar_dtype
+from unidiff.errors import (
+    ArgumentError,
+    DTypeError,
+    MixedBackendsError,
+    MixedDevicesError,
+    NotAnArrayError,
+    ShapeError,
+    TreeError,
+)
 
 __all__ = ["Call", "Output", "checked_argnums", "own"]
 
@@ -115,7 +123,7 @@ class Call:
         if kind is _SCALAR:
             if isinstance(x, int):
                 raise DTypeError(
-                    f"{self.path(k)} is the {type(x).__name__} {x!r}, which cannot be differentiated: "
+                    f"{self.path(k, 'Argument')} is the {type(x).__name__} {x!r}, which cannot be differentiated: "
                     f"pass a float such as {float(x)!r}, or leave it out of argnums."
                 )
             b = self.backend
@@ -123,7 +131,7 @@ class Call:
             return b.asarray(x, dtype=scalar_dtype(b, x, arrays), device=b.device(arrays[0]) if arrays else None)
         if kind is None and not hasattr(x, "__array_namespace__"):
             raise NotAnArrayError(
-                f"{self.path(k)} is {x!r} of type {type(x).__qualname__}, which is neither an array nor a Python float; "
+                f"{self.path(k, 'Argument')} is {x!r:.200} of type {type(x).__qualname__}, which is neither an array nor a Python float; "
                 "leave it out of argnums, pass it by keyword, or make it an array."
             )
         if kind is None:
@@ -147,15 +155,16 @@ class Call:
         """Flatten tangents, one for each differentiated argument, and check them against the primals."""
         if self.spec is None:
             leaves: Sequence[Any] = tuple(tangents)
-            if any(_of_type(t) is None for t in leaves):
-                raise TreeError(f"The primals are arrays, but the {what}s have the structure {tree.structure(leaves)}.")
+            for k, t in enumerate(leaves):
+                if _of_type(t) is None and (spec := tree.structure(t)) != tree.structure(0):
+                    raise TreeError(f"The {self.path(k, what)} has the structure {spec}, but the primal is an array.")
         else:
             leaves, spec = tree.flatten(tuple(tangents))
             if spec != self.spec:
                 raise TreeError(f"The {what}s have the structure {spec}, but the primals have the structure {self.spec}.")
         return tuple(
             t
-            if _of_type(t) is self.kind and t.shape == x.shape and t.dtype == x.dtype
+            if _of_type(t) is self.kind and t.shape == x.shape and t.dtype == x.dtype and on_one_device(self.backend, t, x)
             else matching(self, t, x, lambda k=k: self.path(k, what))  # type: ignore[misc]  # k is bound early
             for k, (t, x) in enumerate(zip(leaves, self.primals, strict=True))
         )
@@ -169,7 +178,7 @@ def matching(call: Call, t: Any, x: Array, where: Callable[[], str]) -> Array:
     elif kind is _SCALAR:
         raise ShapeError(f"The {where()} is a number, but it must have the shape {tuple(x.shape)}.")
     elif kind is None:
-        raise NotAnArrayError(f"The {where()} is {t!r} of type {type(t).__qualname__}, which is not an array.")
+        raise NotAnArrayError(f"The {where()} is {t!r:.200} of type {type(t).__qualname__}, which is not an array.")
     elif kind is not call.kind:
         raise MixedBackendsError(
             f"The {where()} is an array of {kind.name!r}, but the function is differentiated by {b.name!r}; "
@@ -181,6 +190,10 @@ def matching(call: Call, t: Any, x: Array, where: Callable[[], str]) -> Array:
         raise DTypeError(
             f"The {where()} has the dtype {dtype_name(t.dtype)}, but it must have the dtype {dtype_name(x.dtype)}; "
             "convert it with xp.astype."
+        )
+    if not on_one_device(b, t, x):
+        raise MixedDevicesError(
+            f"The {where()} is on {b.device(t)}, but it must be on {b.device(x)}; move it with unidiff.to_device."
         )
     return t
 

@@ -89,8 +89,8 @@ def check_grads(
     modes = tuple(modes)
     if not modes or not {"fwd", "rev"} >= set(modes):
         raise ArgumentError(f"modes must be made of 'fwd' and 'rev', but it is {modes!r}.")
-    if order < 1:
-        raise ArgumentError(f"order must be at least 1, but it is {order!r}.")
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError(f"order must be an integer of at least 1, but it is {order!r}.")
     values = sequence(args, "args")
     call = Call(f, values, {}, tuple(range(len(values))), backend)
     names = [dtype_name(x.dtype) for x in call.primals]

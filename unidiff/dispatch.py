@@ -8,7 +8,7 @@ from unidiff._typing import Array, DType
 from unidiff.derive import CompleteBackend
 from unidiff.errors import DTypeError, MixedBackendsError, MixedDevicesError
 
-__all__ = ["dtype_name", "find_backend", "not_differentiable", "scalar_dtype"]
+__all__ = ["dtype_name", "find_backend", "not_differentiable", "on_one_device", "scalar_dtype"]
 
 _of_type = registry.of_type
 _SCALAR = registry.SCALAR
@@ -73,7 +73,7 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
         return kinds[0], kinds[0]
     if not kinds:
         return _without_arrays(name)
-    backend = registry.get_backend(name)
+    backend = registry.named(name)
     if kinds[0] is not backend and not _takes(backend, kinds[0]):
         raise MixedBackendsError(
             f"backend={name!r} was asked for, but the arrays belong to {kinds[0].name!r}. Leave backend out, or convert the "
@@ -83,7 +83,7 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
 
 
 def _without_arrays(name: Any) -> tuple[CompleteBackend, Any]:
-    backend = registry.get_backend(registry.DEFAULT if name is None else name)
+    backend = registry.named(registry.DEFAULT if name is None else name)
     return backend, _of_type(backend.asarray(0.0)) if name is not None else backend
 
 
@@ -124,11 +124,17 @@ def _check_devices(b: CompleteBackend, leaves: Iterable[Any], args: Sequence[Any
     )
 
 
+def on_one_device(b: CompleteBackend, x: Array, y: Array) -> bool:
+    """Say whether two arrays of a backend live on one device; what has no device yet goes with any."""
+    mine, other = b.device(x), b.device(y)
+    return mine is None or other is None or bool(mine == other)
+
+
 def not_differentiable(x: Array, where: str) -> DTypeError:
     """Return the error for an array whose dtype is neither real nor complex floating."""
     return DTypeError(
-        f"{where[:1].upper()}{where[1:]} has the dtype {dtype_name(x.dtype)}, which cannot be differentiated: convert it with "
-        "xp.astype(x, xp.float64), or leave it out of argnums."
+        f"{where[:1].upper()}{where[1:]} has the dtype {dtype_name(x.dtype)}, which cannot be differentiated: convert it to a "
+        "floating dtype with xp.astype, or leave it out of argnums."
     )
 
 

@@ -339,7 +339,7 @@ def linearize(f: Callable[..., Any], *primals: Tree, has_aux: bool = False, back
 def sequence(values: Any, name: str) -> tuple[Any, ...]:
     """Return primals or tangents as a tuple, or raise ArgumentError."""
     if not isinstance(values, (tuple, list)):
-        raise ArgumentError(f"{name} must be a tuple with one entry for each argument; for one argument write ({name}[0],).")
+        raise ArgumentError(f"{name} must be a tuple with one entry for each argument; for one argument x write (x,).")
     return tuple(values)
 
 

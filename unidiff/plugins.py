@@ -160,7 +160,7 @@ def _described(plugin: Any, name: str, distribution: str, version: str) -> Itera
 def check_info(info: Any) -> None:
     """Raise PluginError for a description of a backend that is not valid."""
     if not isinstance(info, BackendInfo):
-        raise PluginError(f"unidiff_register_backends must yield BackendInfo, but it yielded {info!r}.")
+        raise PluginError(f"A backend is described by a unidiff.BackendInfo, but this one is by {info!r:.200}.")
     if not info.name.isidentifier():
         raise PluginError(f"The name of a backend must be a Python identifier, but it is {info.name!r}.")
     if info.api_version > API_VERSION:

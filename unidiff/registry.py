@@ -16,6 +16,7 @@ __all__ = [
     "backends",
     "broken",
     "get_backend",
+    "named",
     "of_type",
     "plugin_manager",
     "refresh",
@@ -193,6 +194,13 @@ def get_backend(name_or_array: Any) -> CompleteBackend:
     return found_by_type
 
 
+def named(name: Any) -> CompleteBackend:
+    """Return the backend that a ``backend=`` argument means: a name, or a backend itself, but never an array or a number."""
+    if isinstance(name, (str, CompleteBackend)):
+        return get_backend(name)
+    raise _unknown_name(name)
+
+
 def _load(name: str) -> CompleteBackend:
     with _lock:
         if name in _loaded:
@@ -224,7 +232,7 @@ def _install(info: BackendInfo) -> str:
     return f" Install it with: {info.install}" if info.install else ""
 
 
-def _unknown_name(name: str) -> Exception:
+def _unknown_name(name: Any) -> Exception:
     plugins = _discovered()
     for record in plugins.broken:
         if record.name == name:
@@ -232,7 +240,8 @@ def _unknown_name(name: str) -> Exception:
             error.__cause__ = record.error
             return error
     usable = backends()
-    lines = [f"There is no backend {name!r}. Installed: {', '.join(usable) or 'none'}."]
+    lines = [f"There is no backend {name!r:.200}; use one of these or install a plugin that provides it."]
+    lines.append(f"Installed: {', '.join(usable) or 'none'}.")
     for other, info in backends(installed=False).items():
         if other not in usable:
             lines.append(f"Not installed: {other} ({info.install})." if info.install else f"Not installed: {other}.")

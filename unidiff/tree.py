@@ -70,6 +70,8 @@ def unflatten(structure: Any, leaves: Iterable[Any]) -> Tree:
     ------
     unidiff.errors.TreeError
         If the number of leaves does not fit.
+    unidiff.errors.ArgumentError
+        If `structure` is not a structure.
 
     Examples
     --------
@@ -78,6 +80,8 @@ def unflatten(structure: Any, leaves: Iterable[Any]) -> Tree:
     ('a', ['b'])
     """
     leaves = tuple(leaves)
+    if not hasattr(structure, "num_leaves"):
+        raise ArgumentError(f"{structure!r:.200} is not a structure; pass what unidiff.tree.structure or flatten returned.")
     if len(leaves) != structure.num_leaves:
         raise TreeError(f"The structure {structure} has {structure.num_leaves} leaves, but {len(leaves)} were given.")
     return _optree().tree_unflatten(structure, leaves)
@@ -150,6 +154,8 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:  # noqa: A001  
     >>> ud.tree.map(lambda p, g: p - 0.5 * g, {"w": 1.0}, {"w": 4.0})
     {'w': -1.0}
     """
+    if not callable(f):
+        raise ArgumentError(f"The first argument must be a function of a leaf, but it is {f!r:.200}.")
     flat, spec = flatten(tree)
     columns = [flat]
     for other in rest:
@@ -207,7 +213,7 @@ def register_node(
     Raises
     ------
     unidiff.errors.ArgumentError
-        If the class is registered already.
+        If the class is registered already, or is no class.
 
     Examples
     --------
@@ -221,6 +227,6 @@ def register_node(
     """
     try:
         _optree().register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)
-    except ValueError as error:
-        raise ArgumentError(f"{cls.__qualname__} cannot be registered as a pytree node: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{cls!r:.200} cannot be registered as a pytree node: {error}") from error
     return cls

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from unidiff.backend import BackendInfo
-from unidiff.errors import DeviceError, DTypeError, NotDifferentiableError, TracedConversionError
+from unidiff.errors import (
+    DeviceError,
+    DTypeError,
+    NotAnArrayError,
+    NotDifferentiableError,
+    TracedConversionError,
+    UnidiffError,
+)
 from unidiff_backends._jax.namespace import numpy as jax_namespace
 from unidiff_backends.plugins.jax import unidiff_register_backends
 
@@ -88,14 +95,16 @@ class JaxBackend:
         return jax_namespace
 
     def device(self, x: Any) -> Any:
-        """Return the device of ``x``, its sharding where it lives on several, or None.
+        """Return the device of ``x``, or None.
 
         A traced array has the device of the value that stands behind it. Where there is none, as under `jax.jit`, JAX has not
-        chosen a device yet: None says so, and is what creation functions take as the device of whatever it will be.
+        chosen a device yet, and an array that is sharded over several has no single one. None says so: with it creation
+        functions leave the choice to JAX, and arrays of any sharding go together.
         """
         if _is_traced(x):
             x = x.to_concrete_value()
-        return None if x is None else x.device
+        device = None if x is None else x.device
+        return device if isinstance(device, jax.Device) else None
 
     def devices(self) -> tuple[Any, ...]:
         """Return the devices of every platform that JAX has initialized."""
@@ -132,7 +141,12 @@ class JaxBackend:
             dtype = _resolve_dtype(dtype)
         elif isinstance(obj, np.ndarray | np.generic):
             _check_narrowing(obj)
-        x = jnp.asarray(obj, dtype=dtype)
+        try:
+            x = jnp.asarray(obj, dtype=dtype)
+        except UnidiffError:
+            raise
+        except (OverflowError, TypeError, ValueError) as error:
+            raise NotAnArrayError(f"JAX cannot make an array of {type(obj).__qualname__}: {error}") from error
         return x if device is None else self.to_device(x, device)
 
     def from_dlpack(self, x: Any, *, device: Any = None) -> Any:

@@ -29,13 +29,13 @@ def own(x: Any, shared: bool) -> Any:
 
 
 def freeze(x: Any, lasting: bool) -> tuple[Any, Callable[[], None] | None]:
-    """Copy a small array, or any array for a lasting recording; make a large one read-only for as long as it is recorded.
+    """Copy what is small, a view, or for a lasting recording; make any other array read-only for as long as it is recorded.
 
-    A large array that is a view can still be changed through its base.
+    A view could still be changed through its base. (A large array can be through a view that was made before.)
     """
     if isinstance(x, np.generic):
         return x, None
-    if lasting or x.nbytes <= _COPIED_BYTES:
+    if lasting or x.nbytes <= _COPIED_BYTES or x.base is not None:
         return x.copy(), None
     if not x.flags.writeable:
         return x, None

@@ -142,7 +142,7 @@ def _stacked(xp: Any, axis: int, least: int) -> Function:
 def _split() -> Function:
     def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         length = x.shape[axis]
-        if isinstance(indices_or_sections, int):
+        if np.ndim(indices_or_sections) == 0:
             if length % indices_or_sections:
                 raise ValueError("array split does not result in an equal division")
             step = length // indices_or_sections
@@ -153,6 +153,81 @@ def _split() -> Function:
         return [x[(*prefix, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, length], strict=True)]
 
     return split
+
+
+def _of_planes(xp: Any, function: Function) -> Function:
+    """Adapt a function of matrices, which NumPy takes from the first two axes."""
+
+    def adapted(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return function(xp.moveaxis(a, (axis1, axis2), (-2, -1)) if a.ndim > 2 or axis1 % 2 else a, offset=offset)
+
+    return adapted
+
+
+def _diff(xp: Any) -> Function:
+    def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+        def edge(value: Any) -> Any:
+            if value is None or np.ndim(value):
+                return value
+            shape = list(a.shape)
+            shape[axis] = 1
+            return xp.broadcast_to(xp.asarray(value), tuple(shape))
+
+        return xp.diff(a, n=n, axis=axis, prepend=edge(prepend), append=edge(append))
+
+    return diff
+
+
+def _dtype(dtype: Any) -> Any:
+    return None if dtype is None else np.dtype(dtype)
+
+
+def _like(function: Function) -> Function:
+    return lambda a, dtype=None: function(a, dtype=_dtype(dtype))
+
+
+def _reshape(xp: Any) -> Function:
+    """Adapt ``reshape``; the order "F" counts the axes from the last, so it is the order "C" of the transpose."""
+
+    def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+        shape = (int(shape),) if np.ndim(shape) == 0 else tuple(map(int, shape))
+        if order == "C":
+            return xp.reshape(a, shape, copy=copy)
+        if order != "F":
+            raise MissingRuleError(f"numpy.reshape of a traced array takes the order 'C' or 'F', not {order!r}")
+        return _axes_first(xp, xp.reshape(_axes_first(xp, a), shape[::-1], copy=copy))
+
+    return reshape
+
+
+def _svd(xp: Any) -> Function:
+    def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+        return xp.linalg.svd(a, full_matrices=full_matrices) if compute_uv else xp.linalg.svdvals(a)
+
+    return svd
+
+
+def _qr(xp: Any) -> Function:
+    def qr(a: Any, mode: str = "reduced") -> Any:
+        return xp.linalg.qr(a)[1] if mode == "r" else xp.linalg.qr(a, mode=mode)
+
+    return qr
+
+
+def _lower(xp: Any, a: Any, triangle: str) -> Any:
+    """Return a matrix whose lower triangle is what NumPy reads of the Hermitian matrix ``a``."""
+    return a if triangle.upper() == "L" else xp.conj(xp.matrix_transpose(a))
+
+
+def _nan_to_num(xp: Any) -> Function:
+    def nan_to_num(x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+        limits = np.finfo(x.dtype)
+        highest, lowest = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+        for place, value in ((xp.isnan(x), nan), (x == np.inf, highest), (x == -np.inf, lowest)):
+            x = xp.where(place, xp.full_like(x, value), x)
+        return x
+
+    return nan_to_num
 
 
 def _ones_axes(x: Any) -> tuple[int, ...]:
@@ -236,10 +311,22 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.inner: lambda a, b: xp.multiply(a, b) if 0 in (np.ndim(a), np.ndim(b)) else xp.tensordot(a, b, axes=((-1,), (-1,))),
         np.outer: _outer(xp),
         np.convolve: _convolve(xp),
-        np.trace: lambda a, offset=0: xp.linalg.trace(a, offset=offset),
-        np.diagonal: lambda a, offset=0: xp.linalg.diagonal(a, offset=offset),
+        np.trace: _of_planes(xp, xp.linalg.trace),
+        np.diagonal: _of_planes(xp, xp.linalg.diagonal),
+        np.tril: lambda m, k=0: xp.tril(m, k=k),
+        np.triu: lambda m, k=0: xp.triu(m, k=k),
+        np.diff: _diff(xp),
+        np.zeros_like: _like(xp.zeros_like),
+        np.ones_like: _like(xp.ones_like),
+        np.empty_like: _like(xp.empty_like),
+        np.full_like: lambda a, fill_value, dtype=None: xp.full_like(a, fill_value, dtype=_dtype(dtype)),
+        np.linalg.svd: _svd(xp),
+        np.linalg.qr: _qr(xp),
+        np.linalg.eigh: lambda a, UPLO="L": xp.linalg.eigh(_lower(xp, a, UPLO)),
+        np.linalg.eigvalsh: lambda a, UPLO="L": xp.linalg.eigvalsh(_lower(xp, a, UPLO)),
         np.diag: _diag(xp),
-        np.ravel: lambda a: _flattened(xp, a),
+        np.ravel: lambda a, order="C": _reshape(xp)(a, (-1,), order),
+        np.reshape: _reshape(xp),
         np.swapaxes: lambda a, axis1, axis2: xp.moveaxis(a, (axis1, axis2), (axis2, axis1)),
         np.hstack: _stacked(xp, 1, 1),
         np.vstack: _stacked(xp, 0, 2),
@@ -256,8 +343,8 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.roll: lambda a, shift, axis=None: xp.roll(a, shift, axis=axis),
         np.repeat: lambda a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
         np.take: _take(xp),
-        np.nan_to_num: lambda x, nan=0.0: xp.where(xp.isnan(x), xp.full_like(x, nan), x),
-        np.tile: lambda A, reps: xp.tile(A, (reps,) if isinstance(reps, int) else tuple(reps)),
+        np.nan_to_num: _nan_to_num(xp),
+        np.tile: lambda A, reps: xp.tile(A, (int(reps),) if np.ndim(reps) == 0 else tuple(map(int, reps))),
         np.average: lambda a, axis=None: xp.mean(a, axis=axis),
         np.copy: xp.positive,
         np.atleast_1d: lambda a: xp.reshape(a, (1,)) if a.ndim == 0 else a,

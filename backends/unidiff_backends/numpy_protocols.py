@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import cache, partial
 from typing import Any
@@ -36,7 +37,7 @@ _DERIVED: dict[np.ufunc, Function] = {
     np.cbrt: lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3),
     np.deg2rad: lambda xp, x: xp.multiply(x, np.pi / 180),
     np.rad2deg: lambda xp, x: xp.multiply(x, 180 / np.pi),
-    np.logaddexp2: lambda xp, a, b: xp.logaddexp(a * np.log(2), b * np.log(2)) / np.log(2),
+    np.logaddexp2: lambda xp, a, b: xp.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2),
     np.float_power: lambda xp, a, b: xp.pow(a, b),
     np.fmod: lambda xp, a, b: a - b * xp.trunc(a / b),
     np.heaviside: lambda xp, a, b: xp.where(a == 0, b, xp.astype(a > 0, xp.result_type(a, b))),
@@ -57,6 +58,7 @@ class NumpyProtocols:
 
     _domain: Any
     __array__: Any
+    ravel: Any
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
@@ -79,7 +81,7 @@ class NumpyProtocols:
         try:
             return answer(*args, **refuse_buffer(kwargs, name))
         except TypeError as error:
-            if "unexpected keyword" in str(error) or "positional argument" in str(error):
+            if any(sign in str(error) for sign in ("unexpected keyword", "positional argument", "multiple values")):
                 raise MissingRuleError(_missing(f"{name} with these options ({error})")) from error
             raise
 
@@ -105,9 +107,15 @@ class NumpyProtocols:
         """Complex conjugate."""
         return self._domain.plain.conj(self)
 
-    def flatten(self) -> Any:
-        """Return the elements in one axis."""
-        return self._domain.plain.reshape(self, (-1,))
+    def flatten(self, order: str = "C") -> Any:
+        """Return a copy of the elements in one axis."""
+        return self.ravel(order).copy()
+
+    def round(self, decimals: int = 0) -> Any:
+        """Round to the given number of decimals."""
+        return np.round(self, decimals)
+
+    __round__ = round
 
     def item(self) -> Any:
         """Return the only element as a Python number; refused where that would cut the derivative."""
@@ -125,7 +133,7 @@ def _method(name: str) -> Function:
     function = getattr(np, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if name in ("reshape", "transpose") and args and isinstance(args[0], int):
+        if name in ("reshape", "transpose") and args and np.ndim(args[0]) == 0 and args[0] is not None:
             args = (args,)
         return self.__array_function__(function, (type(self),), (self, *args), kwargs)
 

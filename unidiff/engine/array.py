@@ -14,7 +14,7 @@ from typing import Any
 
 from unidiff._typing import Device, Namespace
 from unidiff.engine.domain import Domain
-from unidiff.engine.indexing import makes_copy, plain_key
+from unidiff.engine.indexing import is_basic, makes_copy, plain_key
 from unidiff.engine.tracing import TracedArray, share_memory
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
 
@@ -67,7 +67,7 @@ class TracedArrayMethods(TracedArray):
         return self._domain.traced
 
     def __getitem__(self, key: Any, /) -> Any:
-        if type(key) is int or type(key) is slice:
+        if type(key) is int or type(key) is slice or is_basic(key):
             part = self._trace.part(self._domain.operations["_getitem"], self, key)
         else:
             key = plain_key(key)
@@ -76,7 +76,7 @@ class TracedArrayMethods(TracedArray):
             part = self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
             if makes_copy(key):
                 return part
-        if type(part._value) not in self._domain.library.scalar_types:
+        if not self._domain.is_scalar(part._value):
             share_memory(self, part)
             part._origin = self, key
         return part
@@ -178,11 +178,7 @@ class TracedArrayMethods(TracedArray):
             member._value, member._trace, member._node = value._value, value._trace, value._node
 
     def _is_mutable(self) -> bool:
-        value: Any = self
-        while isinstance(value, TracedArray):
-            value = value._value
-        library = self._domain.library
-        return library.mutable and not isinstance(value, library.scalar_types)
+        return self._domain.library.mutable and not self._domain.is_scalar(self)
 
 
 def array_class(domain: Domain) -> type[TracedArrayMethods]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
+from unidiff._typing import Array, Arrays, Device, DType, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
 from unidiff.engine.assembly import build_domain
 from unidiff.engine.batching import BatchTrace
@@ -18,7 +18,7 @@ from unidiff.engine.reverse import ReverseTrace
 from unidiff.engine.rule import Rule
 from unidiff.engine.shapes import cast
 from unidiff.engine.tracing import Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant
-from unidiff.errors import TracedConversionError
+from unidiff.errors import DeviceError, DTypeError, NotAnArrayError, TracedConversionError, UnidiffError
 
 
 class EngineBackend:
@@ -59,9 +59,28 @@ class EngineBackend:
 
     def asarray(self, obj: Any, *, dtype: Any = None, device: Device | None = None) -> Array:
         """Return ``obj`` as an array of the library; nested sequences of traced arrays keep their derivative."""
-        if isinstance(dtype, str):
-            dtype = getattr(self.library.xp, dtype)
-        return self.domain.plain.asarray(obj, dtype=dtype, device=device)
+        if dtype is not None:
+            dtype = self._dtype(dtype)
+        try:
+            return self.domain.plain.asarray(obj, dtype=dtype, device=device)
+        except UnidiffError:
+            raise
+        except (OverflowError, TypeError, ValueError) as error:
+            if device is not None and device not in self.devices():
+                known = ", ".join(map(str, self.devices()))
+                raise DeviceError(f"{self.info.name} has no device {device!r} here; these exist: {known}") from None
+            raise NotAnArrayError(f"{self.info.name} cannot make an array of {type(obj).__qualname__}: {error}") from error
+
+    def _dtype(self, dtype: Any) -> DType:
+        xp = self.library.xp
+        found = getattr(xp, dtype, None) if isinstance(dtype, str) else dtype
+        try:
+            known = xp.isdtype(found, ("bool", "numeric"))
+        except (TypeError, ValueError):
+            known = False
+        if not known:
+            raise DTypeError(f"{self.info.name} has no dtype {dtype!r}; pass one of its own or its name, such as 'float64'")
+        return found
 
     def from_dlpack(self, x: Array, *, device: Device | None = None) -> Array:
         """Return an array that shares the memory of another library's where the devices allow it."""
@@ -71,7 +90,10 @@ class EngineBackend:
         """Return a plain array as a NumPy array."""
         if isinstance(x, TracedArray):
             if x._trace.level:
-                raise TracedConversionError("a traced array cannot leave its transform; return it instead")
+                raise TracedConversionError(
+                    "a traced array has no NumPy value, since that would cut the derivative: compute with the functions of "
+                    "unidiff.array_namespace(x), or return the value as aux"
+                )
             x = x._value
         return self.library.to_numpy(x)
 
@@ -120,7 +142,7 @@ class EngineBackend:
         with NewLevel() as level:
             trace = open_trace(ForwardTrace, self.domain, level, (*primals, *tangents))
             try:
-                outs, aux = _call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
+                outs, aux = self._call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
             finally:
                 trace.close()
         values, nodes = self._split(trace, outs)
@@ -128,7 +150,8 @@ class EngineBackend:
         given = (*primals, *tangents)
         result = self._finish(values, given)
         pushed = self._finish(tangents_out, (*given, *result))
-        return (result, pushed, self._release(trace, aux)) if has_aux else (result, pushed)
+        released = self._finish([trace.lower(x) for x in aux], (*given, *result, *pushed))
+        return (result, pushed, released) if has_aux else (result, pushed)
 
     def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int) -> tuple[Array, ...]:
         """Return what ``f`` gives for each slice along the first axis of the batched arguments, stacked along a first axis."""
@@ -138,7 +161,9 @@ class EngineBackend:
             trace.size = size
             args = tuple(map(trace.lower, args))
             try:
-                outs, _ = _call(f, [trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)], False)
+                outs, _ = self._call(
+                    f, [trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)], False
+                )
             finally:
                 trace.close()
         values, nodes = self._split(trace, outs)
@@ -195,16 +220,22 @@ class EngineBackend:
     def _record(
         self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
     ) -> tuple[ReverseTrace, Arrays, Arrays]:
-        primals = [self._lift(x) for x in primals]
         with NewLevel() as level:
-            trace = open_trace(ReverseTrace, self.domain, level, tuple(primals))
+            trace = open_trace(ReverseTrace, self.domain, level, primals)
             trace.lasting = lasting
             try:
-                outs, aux = _call(f, [trace.variable(x) for x in primals], has_aux)
+                outs, aux = self._call(f, [trace.variable(x) for x in primals], has_aux)
             except BaseException:
                 trace.release()
                 raise
-        return trace, outs, self._release(trace, aux)
+        return trace, outs, self._finish([trace.lower(x) for x in aux], primals, always=lasting)
+
+    def _call(self, f: FlatFunction, args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
+        """Call ``f`` with arrays created beside its arguments; return its outputs and auxiliary outputs."""
+        if self.library.to_device is None:
+            return f(*args) if has_aux else (f(*args), ())
+        with beside(args):
+            return f(*args) if has_aux else (f(*args), ())
 
     def _split(self, trace: Trace, outs: Arrays) -> tuple[list[Any], list[Any]]:
         """Return the values of outputs, and their nodes, None for those that are constant to the trace."""
@@ -242,9 +273,6 @@ class EngineBackend:
     def _copy(self, x: Array, _shared: bool) -> Array:
         return self.library.xp.asarray(x, copy=True)
 
-    def _release(self, trace: Trace, aux: Arrays) -> tuple[Array, ...]:
-        return self._finish([trace.lower(x) for x in aux], ()) if aux else ()
-
     def _finish(self, results: Sequence[Array], given: Sequence[Array], *, always: bool = False) -> tuple[Array, ...]:
         """Make results the caller's own: arrays, not scalars, that share memory with nothing given nor with each other."""
         if not results:
@@ -261,8 +289,3 @@ class EngineBackend:
             seen.add(id(mine))
             finished.append(mine)
         return tuple(finished)
-
-
-def _call(f: Callable[..., Any], args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
-    with beside(args):
-        return f(*args) if has_aux else (f(*args), ())

@@ -30,7 +30,7 @@ class Domain:
         self.name = library.name
         self.array_types = library.array_types
         self.operands: set[type] = {*SCALARS, *library.array_types}
-        self.operand_arrays = set(library.array_types) - set(library.scalar_types)
+        self.changeable: set[type] = {*library.array_types, tuple, list} - set(library.scalar_types)
         self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
         self.operations: dict[str, Operation] = {}
         self._one: dict[tuple[DType, Device], Array] = {}
@@ -53,7 +53,15 @@ class Domain:
             return False
         self.operands.add(type(x))
         self.untraceable.add(type(x))
+        if not isinstance(x, self.library.scalar_types):
+            self.changeable.add(type(x))
         return True
+
+    def is_scalar(self, value: Any) -> bool:
+        """Whether what is beneath all traces is an immutable scalar, which shares memory with nothing."""
+        while isinstance(value, TracedArray):
+            value = value._value
+        return isinstance(value, self.library.scalar_types)
 
     def device(self, value: Any) -> Device:
         """Return the device of a plain or traced array."""

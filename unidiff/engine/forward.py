@@ -47,7 +47,7 @@ class ForwardTrace(Trace):
             boxed = [self._output(y, t) for y, t in zip(ans, t_ans or [None] * len(ans), strict=True)]
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
         result = self._output(ans, t_ans)
-        if op.rule.view and type(ans) not in self.domain.library.scalar_types:
+        if op.rule.view and not self.domain.is_scalar(ans):
             share_memory(args[0], result)
         return result
 

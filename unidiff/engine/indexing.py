@@ -36,6 +36,14 @@ def _unwrapped(key: Any) -> Any:
     return key
 
 
+def is_basic(key: Any) -> bool:
+    """Whether an index has only integers, slices and ellipses of Python's own in it, so that it names no element twice."""
+    return _BASIC.issuperset(map(type, key)) if type(key) is tuple else type(key) in _BASIC
+
+
+_BASIC = frozenset({int, slice, type(Ellipsis)})
+
+
 def makes_copy(key: Any) -> bool:
     """Whether ``x[key]`` is a copy, as it is for masks and integer arrays, and not a view."""
     return any(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
@@ -177,6 +179,7 @@ def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
 
 def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
     arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
+    most = _most_positional(op.rule)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if arguments is None and not kwargs and args and type(args[0]) is traced:
@@ -187,14 +190,39 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
                 return trace.pair(op, args[0], args[1])
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         constants = _constant_keywords(op.name, keywords) if keywords else keywords
-        if positional and type(positional[0]) is traced and untraceable.issuperset(map(type, positional[1:])):
+        if (
+            positional
+            and type(positional[0]) is traced
+            and len(positional) <= most
+            and untraceable.issuperset(map(type, positional[1:]))
+        ):
             return positional[0]._trace.first(op, positional[0], positional[1:], constants)
         for arg in positional:
             if isinstance(arg, TracedArray):
+                if len(positional) > most:
+                    raise ArgumentError(_POSITIONAL.format(op.name, most))
                 return dispatch(domain, op, positional, constants)
         return original(*args, **kwargs) if constants is keywords else op.raw(*positional, **constants)
 
     return function
+
+
+_POSITIONAL = "{} takes {} positional arguments; give options by keyword, as the array API standard has them."
+
+
+def _most_positional(rule: Rule) -> float:
+    """Return how many positional arguments the derivatives of a function take."""
+    maps = [m for m in (*rule.jvps, *rule.vjps) if m is not None]
+    if rule.variadic or not maps:
+        return math.inf
+    kinds = [[p.kind for p in inspect.signature(m).parameters.values()] for m in maps]
+    if any(inspect.Parameter.VAR_POSITIONAL in each for each in kinds):
+        return math.inf
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return max(sum(kind in named for kind in each) for each in kinds) - len(_BEFORE)
+
+
+_BEFORE = ("xp", "t", "ans")  # what a map takes before the arguments of the call
 
 
 def _constant_keywords(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:

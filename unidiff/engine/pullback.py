@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unidiff._typing import Array, Namespace
-from unidiff.engine.indexing import plain_key
+from unidiff.engine.indexing import is_basic, plain_key
 from unidiff.engine.rule import CONJUGATE
 from unidiff.engine.shapes import restore
 
@@ -137,11 +137,11 @@ def _scatter(
             buffer += total
         cotangents[parent] = buffer
         owned.add(parent)
-        if total is None and (type(key) is int or type(key) is slice):
+        if total is None and is_basic(key):
             buffer[key] = g
             return
         total = buffer
-    if type(key) is int or type(key) is slice:
+    if type(key) is int or type(key) is slice or is_basic(key):
         total[key] += g
     else:
         domain.add_at(total, key, g)

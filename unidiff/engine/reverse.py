@@ -129,7 +129,7 @@ class ReverseTrace(Trace):
         if not op.simple:
             return self.process(op, (x, *args), kwargs)
         value = x._value
-        if not self.domain.operand_arrays.isdisjoint(map(type, args)):
+        if not self.domain.changeable.isdisjoint(map(type, args)):
             args = tuple(map(self._frozen, args))
         ans = op.raw(value, *args, **kwargs) if self.base else op.function(value, *args, **kwargs)
         shape, dtype = value.shape, value.dtype
@@ -139,14 +139,16 @@ class ReverseTrace(Trace):
             return wrap_constant(self.domain, ans)
         else:
             restoration = (shape, dtype)
+        pull = op.rule.vjps[0]
+        if pull is None:
+            return wrap_constant(self.domain, ans)
         kept_ans = ans if op.keeps_ans else Aval((ans.shape, ans.dtype, ans.device))
         kept = value if op.keeps_first else Aval((shape, dtype, value.device))
-        pull = op.rule.vjps[0]
         tape = self.tape
         result = new(self.new)
         result._value, result._trace, result._node = ans, self, len(tape)
         tape.append((partial(pull, **kwargs) if kwargs else pull, x._node, (kept_ans, kept, *args), restoration, None))
-        if op.rule.view and type(ans) not in self.domain.library.scalar_types:
+        if op.rule.view and not self.domain.is_scalar(ans):
             share_memory(x, result)
         return result
 
@@ -165,7 +167,7 @@ class ReverseTrace(Trace):
         return wrap_constant(self.domain, ans) if edge is None else self._node(ans, edge)
 
     def part(self, op: Any, x: TracedArray, key: Any) -> Any:
-        """Record an indexed part, by an integer or a slice; its cotangent is added into that of the whole in place."""
+        """Record an indexed part, by integers and slices; its cotangent is added into that of the whole in place."""
         if not self.base:
             return self.first(op, x, (key,), {})
         value = x._value
@@ -187,8 +189,10 @@ class ReverseTrace(Trace):
         return value.shape, dtype
 
     def _frozen(self, x: Any) -> Any:
-        """Return a constant operand in a form that the tape may keep."""
+        """Return a constant operand, or an index or list of them, in a form that the tape may keep."""
         freeze = self.domain.library.freeze
+        if type(x) is list or (type(x) is tuple and not self.domain.changeable.isdisjoint(map(type, x))):
+            return type(x)(map(self._frozen, x))
         if freeze is None or not isinstance(x, self.domain.array_types):
             return x
         kept, thaw = freeze(x, self.lasting)
@@ -215,7 +219,7 @@ class ReverseTrace(Trace):
         if edge is None:
             return wrap_constant(self.domain, ans)
         node = self._node(ans, edge)
-        if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
+        if op.rule.view and not self.domain.is_scalar(ans):
             share_memory(args[0], node)
         return node
 
@@ -229,6 +233,7 @@ class ReverseTrace(Trace):
         rule = op.rule
         elementwise, variadic, vjps = rule.kind == "elementwise", rule.variadic, rule.vjps
         residuals = () if elementwise else self._residuals(rule, values, ans)
+        places = range(len(values)) if rule.places is None else rule.places(values, **kwargs)
         edge: Edge | None = None
         needed: tuple[Any, ...]
         for position in reversed(own):
@@ -240,7 +245,7 @@ class ReverseTrace(Trace):
             if elementwise:
                 needed = tuple(ans if i < 0 else values[i] for i in rule.residuals[position])
             else:
-                needed = (position, *residuals) if variadic else residuals
+                needed = (places[position], *residuals) if variadic else residuals
             if kwargs:
                 pull = partial(pull, **kwargs)
             value = values[position]

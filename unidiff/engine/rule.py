@@ -9,7 +9,7 @@ namespace and the rule is itself differentiated.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,9 @@ class Rule:
     variadic : bool
         All positional arguments are arrays, and the maps get them as one tuple: ``jvps[0](xp, tangents, ans, arrays)`` with
         None in the place of a constant's tangent, and ``vjps[0](xp, g, position, ans, arrays)``.
+    places : callable or None
+        For variadic rules: ``places(arrays, **kwargs)`` gives for each argument what its cotangent map gets instead of the
+        position, where that takes a look at all of them.
     packed : bool
         Whether the library's function takes the arrays of a variadic rule as one list, as ``concat`` does.
     residuals : tuple of tuple of int
@@ -58,6 +61,7 @@ class Rule:
     jvps: tuple[Pass | None, ...] = ()
     vjps: tuple[Pass | None, ...] = ()
     variadic: bool = False
+    places: Callable[..., Sequence[Any]] | None = None
     packed: bool = False
     residuals: tuple[tuple[int, ...], ...] = ()
     keep: frozenset[int] = field(default_factory=frozenset)

@@ -116,7 +116,7 @@ class Trace:
         return self.process(op, (x1, x2), {})
 
     def part(self, op: Any, x: TracedArray, key: Any) -> Any:
-        """`process` for indexing with an integer or a slice."""
+        """`process` for indexing with integers and slices."""
         return self.process(op, (x, key), {})
 
     def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
@@ -160,7 +160,7 @@ class ConstantTrace(Trace):
         """Evaluate on plain values and wrap the results again."""
         ans = op.raw(*map(self.lower, args), **kwargs)
         result = wrap_constant(self.domain, ans)
-        if op.rule.view and not isinstance(ans, self.domain.library.scalar_types):
+        if op.rule.view and not self.domain.is_scalar(ans):
             share_memory(args[0], result)
         return result
 
@@ -244,7 +244,7 @@ class NewLevel:
 TraceT = TypeVar("TraceT", bound=Trace)
 
 
-def open_trace(kind: Callable[[Any, int, bool], TraceT], domain: Any, level: int, args: tuple[Any, ...]) -> TraceT:
+def open_trace(kind: Callable[[Any, int, bool], TraceT], domain: Any, level: int, args: Iterable[Any]) -> TraceT:
     """Make a trace at the level; it is a base trace where nothing encloses it and no argument is traced."""
     return kind(domain, level, level == 1 and not any_traced(args))
 

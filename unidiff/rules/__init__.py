@@ -21,6 +21,7 @@ from unidiff.rules import (
     sets,
     sorting,
     special,
+    special_native,
     statistical,
     utility,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "sets",
     "sorting",
     "special",
+    "special_native",
     "statistical",
     "utility",
 ]

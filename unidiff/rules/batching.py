@@ -192,9 +192,11 @@ BATCHERS |= {"concat": _concat, "stack": _stack}
 
 
 def _batched_key(key: Any) -> tuple[Any, ...]:
-    """Return the index with the batch in front; several integer arrays could move their axes before it."""
+    """Return the index with the batch in front; arrays and integers that do not stand together would move their axes before it."""
     parts = key if isinstance(key, tuple) else (key,)
-    if sum(hasattr(part, "shape") for part in parts) > 1:
+    arrays = [i for i, part in enumerate(parts) if isinstance(part, (list, bool)) or hasattr(part, "shape")]
+    places = [i for i, part in enumerate(parts) if isinstance(part, int) or i in arrays]
+    if arrays and places[-1] - places[0] >= len(places):
         raise Unbatchable
     return (slice(None), *parts)
 
@@ -223,7 +225,10 @@ def _setitem(xp: Namespace, call: Any, flags: Flags, x: Array, value: Any, key: 
     ndim = xp._getitem(x[0, ...] if flags[0] else x, key).ndim
     if not flags[0]:
         x = xp.broadcast_to(x, (value.shape[0], *x.shape))
-    return call(x, align(xp, value, ndim) if flags[1] else value, _batched_key(key))
+    if flags[1]:
+        value = xp.reshape(value, (value.shape[0], *value.shape[max(value.ndim - ndim, 1) :]))  # assignment drops leading ones
+        value = align(xp, value, ndim)
+    return call(x, value, _batched_key(key))
 
 
 def _scatter(xp: Namespace, call: Any, flags: Flags, values: Array, shape: tuple[int, ...], key: Any) -> Array:

@@ -37,7 +37,7 @@ def _pow_base(xp: Namespace, t: Array, x1: Array, x2: Any) -> Array:
 
 def _pow_exponent(xp: Namespace, t: Array, x1: Any, x2: Array, ans: Array) -> Array:
     if isinstance(x1, (int, float, complex)):
-        x1 = xp.full_like(x2, x1)
+        x1 = xp.full_like(ans, x1)
     vanishes = (x1 == 0) & (xp.real(x2) > 0 if is_complex(xp, x2) else x2 > 0)  # 0**y is 0 for y > 0
     jumps = (x1 == 0) & (x2 == 0)  # 0**y at y = 0: NaN
     logarithm = xp.log(xp.where(vanishes, xp.ones_like(x1), x1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from unidiff.engine.extend import (
@@ -152,13 +153,19 @@ def _joined(name: str) -> Any:
     return push
 
 
-def _concat_pull(xp: Namespace, g: Array, position: int, ans: Any, arrays: Sequence[Any], *, axis: int | None = 0) -> Array:
-    if axis is None:
-        sizes, axis = [math.prod(x.shape) for x in arrays[: position + 1]], 0
-    else:
-        sizes = [x.shape[axis] for x in arrays[: position + 1]]
-    stop = sum(sizes)
-    return xp.reshape(along(g, axis, stop - sizes[-1], stop), arrays[position].shape)
+def _concat_places(arrays: Sequence[Any], *, axis: int | None = 0) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Return where each array begins and ends in the result, and its shape."""
+    lengths = [math.prod(x.shape) if axis is None else x.shape[axis] for x in arrays]
+    stops = accumulate(lengths)
+    return [(stop - length, stop, x.shape) for stop, length, x in zip(stops, lengths, arrays, strict=True)]
+
+
+def _concat_pull(
+    xp: Namespace, g: Array, place: tuple[int, int, tuple[int, ...]], ans: Any, arrays: Sequence[Any], *, axis: int | None = 0
+) -> Array:
+    start, stop, shape = place
+    part = along(g, 0 if axis is None else axis, start, stop)
+    return xp.reshape(part, shape) if axis is None else part
 
 
 def _stack_pull(xp: Namespace, g: Array, position: int, ans: Any, arrays: Sequence[Any], *, axis: int = 0) -> Array:
@@ -169,7 +176,7 @@ def _arrays(arrays: Sequence[Array], /, **options: Any) -> tuple[tuple[Array, ..
     return tuple(arrays), options
 
 
-rule("concat", jvp=_joined("concat"), vjp=_concat_pull, variadic=True, packed=True, arguments=_arrays)
+rule("concat", jvp=_joined("concat"), vjp=_concat_pull, variadic=True, places=_concat_places, packed=True, arguments=_arrays)
 rule("stack", jvp=_joined("stack"), vjp=_stack_pull, variadic=True, packed=True, arguments=_arrays)
 
 

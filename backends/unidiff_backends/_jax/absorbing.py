@@ -11,11 +11,17 @@ def _product(x: Any, y: Any) -> Any:
     return jnp.where((x == 0) | (y == 0), jnp.zeros_like(x), x * y)
 
 
+def _batch(args: Any, dims: Any) -> Any:
+    pairs = list(zip(args, dims, strict=True))
+    shape = next(jnp.moveaxis(x, d, 0).shape for x, d in pairs if d is not None)
+    return _product_p.bind(*(jnp.broadcast_to(x, shape) if d is None else jnp.moveaxis(x, d, 0) for x, d in pairs)), 0
+
+
 _product_p = Primitive("absorbing_product")
 _product_p.def_impl(_product)
 _product_p.def_abstract_eval(lambda x, y: x)
 ad.defbilinear(_product_p, lambda g, x, y: _product_p.bind(g, y), lambda g, x, y: _product_p.bind(x, g))
-batching.defbroadcasting(_product_p)
+batching.primitive_batchers[_product_p] = _batch
 mlir.register_lowering(_product_p, mlir.lower_fun(_product, multiple_results=False))
 
 

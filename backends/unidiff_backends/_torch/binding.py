@@ -30,25 +30,23 @@ class Call:
         self, rule: Any, namespace: Namespace, native: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> None:
         self._rule, self._namespace, self._native = rule, namespace, native
-        self._args, self._kwargs = args, kwargs
         self._positions = [i for i, x in enumerate(args[: len(rule.jvps)]) if isinstance(x, torch.Tensor)]
+        self._tensors: Tensors = tuple([args[i] for i in self._positions])
+        self._args = [None if i in self._positions else x for i, x in enumerate(args)]
+        self._kwargs = kwargs
         self._kind: Any = tuple
 
-    @property
-    def tensors(self) -> Tensors:
-        """The arguments that carry a derivative."""
-        return tuple([self._args[i] for i in self._positions])
-
-    def differentiable(self) -> Any:
+    def result(self) -> Any:
         """Return the result, which is differentiated by the rule."""
-        outs = Operation(self._evaluate, self._push, self._pull)(*self.tensors)
+        tensors, self._tensors = self._tensors, ()  # what derivatives need of them is the graph's to hold, and to free
+        outs = Operation(self._evaluate, self._push, self._pull)(*tensors)
         if self._rule.outputs is None:
             return outs[0]
         # PyTorch's own structures are made from one sequence, unlike named tuples.
         return getattr(self._kind, "_make", self._kind)(outs)
 
     def _filled(self, tensors: Tensors) -> list[Any]:
-        args = list(self._args)
+        args = self._args.copy()
         for i, x in zip(self._positions, tensors, strict=True):
             args[i] = x
         return args

@@ -122,9 +122,12 @@ def to_numpy(x: torch.Tensor) -> Any:
             "a tensor that a derivative is taken through has no NumPy value: use the functions of "
             "unidiff.array_namespace(x), return it as aux, or cut it off with unidiff.stop_gradient(x) outside of transforms"
         )
-    if x.dtype is torch.bfloat16:
-        raise DTypeError("NumPy has no bfloat16; convert the tensor to float32 first")
-    return x.detach().cpu().resolve_conj().resolve_neg().numpy()
+    if x.is_meta:
+        raise DeviceError("a tensor on the device 'meta' has a shape but no values")
+    try:
+        return x.detach().cpu().resolve_conj().resolve_neg().numpy()
+    except TypeError:
+        raise DTypeError(f"NumPy has no {x.dtype}; convert the tensor to torch.float32 first") from None
 
 
 def is_traced(x: torch.Tensor) -> bool:

@@ -3,7 +3,8 @@
 Each is a composition of PyTorch's own operations whose derivatives are right, so that it works in both modes, to any order
 and under ``torch.func.vmap``. Where a formula breaks down at isolated points, those are moved elsewhere before the formula is
 evaluated and not only afterwards: a branch that `torch.where` discards still contributes ``0 * inf = nan`` to a derivative.
-`MENDED` lists them all; whatever is not in it is `array_api_compat.torch`'s very own object.
+`MENDED` lists them all; whatever is neither in it nor in `unidiff_backends._torch.rules`, for what cannot be composed, is
+`array_api_compat.torch`'s very own object.
 """
 
 from collections.abc import Callable, Mapping

@@ -87,7 +87,7 @@ def _by_rule(name: str) -> Callable[..., Any]:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if functorch_active() or (on_tape and differentiating(args)):
-            return Call(rule, NAMESPACE, native, args, kwargs).differentiable()
+            return Call(rule, NAMESPACE, native, args, kwargs).result()
         return native(*args, **kwargs)
 
     return function if isinstance(native, partial) else wraps(native)(function)

@@ -1,0 +1,110 @@
+"""Special functions that the array library has to bring, as `scipy.special` has them, with elementary derivatives.
+
+Those here are what SciPy's functions over the array API look for in a namespace; the common ones are in
+`unidiff.rules.special`. Where a parameter's derivative has no closed form, a traced parameter raises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from unidiff.engine.extend import Array, Namespace, composite, zero
+from unidiff.rules.special import _absent, _beta_density, _gamma_density, _native, _parameter
+
+_DEGREE = math.pi / 180
+
+# --- exponentials and circular functions of degrees
+
+_native("cbrt", lambda xp, t, ans: t / (3 * ans * ans))
+_native("exp2", lambda xp, t, ans: t * (math.log(2) * ans))
+_native("exp10", lambda xp, t, ans: t * (math.log(10) * ans))
+_native("cosm1", lambda xp, t, x: -t * xp.sin(x))
+_native("sindg", lambda xp, t, x: t * (_DEGREE * xp.special.cosdg(x)))
+_native("cosdg", lambda xp, t, x: -t * (_DEGREE * xp.special.sindg(x)))
+_native("tandg", lambda xp, t, ans: t * (_DEGREE * (1 + ans * ans)))
+_native("cotdg", lambda xp, t, ans: -t * (_DEGREE * (1 + ans * ans)))
+_native("radian", lambda xp, t: t * _DEGREE, lambda xp, t: t * (_DEGREE / 60), lambda xp, t: t * (_DEGREE / 3600))
+
+# --- exponential integrals, logarithm of gamma, zeta, Kummer's function
+
+_native("exp1", lambda xp, t, x: -t * (xp.exp(-x) / x))
+_native("expi", lambda xp, t, x: t * (xp.exp(x) / x))
+_native("expn", _parameter("expn", "n"), lambda xp, t, x1, x2: -t * xp.special.expn(x1 - 1, x2))
+_native("loggamma", lambda xp, t, x: t * xp.special.digamma(x))
+_native("zeta", _parameter("zeta", "x"), lambda xp, t, x1, x2: -t * (x1 * xp.special.zeta(x1 + 1, x2)))
+_native(
+    "hyp1f1",
+    _parameter("hyp1f1", "a"),
+    _parameter("hyp1f1", "b"),
+    lambda xp, t, x1, x2, x3: t * (x1 / x2 * xp.special.hyp1f1(x1 + 1, x2 + 1, x3)),
+)
+zero("special.gammasgn", implementation=_absent("gammasgn"))
+
+
+def _multigammaln(xp: Namespace, a: Array, d: int, /) -> Array:
+    total = xp.special.gammaln(a)
+    for j in range(1, d):
+        total = total + xp.special.gammaln(a - j / 2)
+    return total + d * (d - 1) / 4 * math.log(math.pi)
+
+
+composite("special.multigammaln", _multigammaln)
+
+# --- Bessel functions
+
+_native("jv", _parameter("jv", "v"), lambda xp, t, x1, x2: t * ((xp.special.jv(x1 - 1, x2) - xp.special.jv(x1 + 1, x2)) / 2))
+_native("j0", lambda xp, t, x: -t * xp.special.j1(x))
+_native("j1", lambda xp, t, x: t * ((xp.special.j0(x) - xp.special.jv(2, x)) / 2))
+_native("y0", lambda xp, t, x: -t * xp.special.y1(x))
+_native("y1", lambda xp, t, x, ans: t * (xp.special.y0(x) - ans / x))
+_native("k0", lambda xp, t, x: -t * xp.special.k1(x))
+_native("k1", lambda xp, t, x, ans: -t * (xp.special.k0(x) + ans / x))
+_native("k0e", lambda xp, t, x, ans: t * (ans - xp.special.k1e(x)))
+_native("k1e", lambda xp, t, x, ans: t * (ans - ans / x - xp.special.k0e(x)))
+
+# --- power transformations and a robust loss
+
+_native("boxcox", lambda xp, t, x1, x2: t * x1 ** (x2 - 1), _parameter("boxcox", "lmbda"))
+_native("boxcox1p", lambda xp, t, x1, x2: t * (1 + x1) ** (x2 - 1), _parameter("boxcox1p", "lmbda"))
+_native("inv_boxcox", lambda xp, t, x1, x2, ans: t * (ans / (x2 * x1 + 1)), _parameter("inv_boxcox", "lmbda"))
+_native("inv_boxcox1p", lambda xp, t, x1, x2, ans: t * ((1 + ans) / (x2 * x1 + 1)), _parameter("inv_boxcox1p", "lmbda"))
+_native(
+    "pseudo_huber",
+    _parameter("pseudo_huber", "delta"),
+    lambda xp, t, x1, x2: t * (x2 / xp.sqrt(1 + (x2 / x1) ** 2)),
+)
+
+# --- distribution functions, by their densities, and their inverses
+
+
+def _chi_square_density(xp: Namespace, v: Any, x: Any) -> Array:
+    return _gamma_density(xp, v / 2, x / 2) / 2
+
+
+def _f_density(xp: Namespace, n: Any, d: Any, x: Any) -> Array:
+    total = n * x + d
+    return _beta_density(xp, n / 2, d / 2, n * x / total) * (n * d / (total * total))
+
+
+def _last(name: str, *parameters: str, derivative: Callable[..., Any]) -> None:
+    """Declare a function whose derivative is known in its last argument only."""
+    _native(name, *(_parameter(name, parameter) for parameter in parameters), derivative)
+
+
+_last("chdtri", "v", derivative=lambda xp, t, x1, ans: -t / _chi_square_density(xp, x1, ans))
+_last("gammaincinv", "a", derivative=lambda xp, t, x1, ans: t / _gamma_density(xp, x1, ans))
+_last("gammainccinv", "a", derivative=lambda xp, t, x1, ans: -t / _gamma_density(xp, x1, ans))
+_last("betaincinv", "a", "b", derivative=lambda xp, t, x1, x2, ans: t / _beta_density(xp, x1, x2, ans))
+_last("fdtr", "dfn", "dfd", derivative=lambda xp, t, x1, x2, x3: t * _f_density(xp, x1, x2, x3))
+_last("fdtrc", "dfn", "dfd", derivative=lambda xp, t, x1, x2, x3: -t * _f_density(xp, x1, x2, x3))
+_last("fdtri", "dfn", "dfd", derivative=lambda xp, t, x1, x2, ans: t / _f_density(xp, x1, x2, ans))
+_last("gdtr", "a", "b", derivative=lambda xp, t, x1, x2, x3: t * (x1 * _gamma_density(xp, x2, x1 * x3)))
+_last("gdtrc", "a", "b", derivative=lambda xp, t, x1, x2, x3: -t * (x1 * _gamma_density(xp, x2, x1 * x3)))
+_last("pdtr", "k", derivative=lambda xp, t, x1, x2: -t * _gamma_density(xp, x1 + 1, x2))
+_last("pdtrc", "k", derivative=lambda xp, t, x1, x2: t * _gamma_density(xp, x1 + 1, x2))
+_last("pdtri", "k", derivative=lambda xp, t, x1, ans: -t / _gamma_density(xp, x1 + 1, ans))
+_last("nbdtr", "k", "n", derivative=lambda xp, t, x1, x2, x3: t * _beta_density(xp, x2, x1 + 1, x3))
+_last("nbdtrc", "k", "n", derivative=lambda xp, t, x1, x2, x3: -t * _beta_density(xp, x2, x1 + 1, x3))
+_last("nbdtri", "k", "n", derivative=lambda xp, t, x1, x2, ans: t / _beta_density(xp, x2, x1 + 1, ans))

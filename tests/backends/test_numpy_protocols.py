@@ -37,7 +37,8 @@ FUNCTIONS = {
     + np.linalg.solve(A[:3] + np.eye(3), x)[0],
     "fft": lambda x: np.abs(np.fft.fft(x)).sum() + np.abs(np.fft.rfft(x)[1]) ** 2,
     "einsum": lambda x: np.einsum("ij,j,j->", A, x, x),
-    "convolve": lambda x: np.convolve(x, A[:, 0]) @ A[:3, :2].ravel() + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
+    "convolve": lambda x: np.convolve(x, A[:, 0]) @ A[:3, :2].ravel()
+    + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
     "values": lambda x: x.sum() if np.allclose(x, x) and np.shape(x) == (3,) and np.argmax(x) == 2 else 0 * x.sum(),
 }  # fmt: skip
 

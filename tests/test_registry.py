@@ -204,7 +204,7 @@ def test_dispatch_follows_subclasses_and_what_a_type_says(clean_registry):
     assert ud.get_backend(Says()).name == "numpy"
 
 
-@pytest.mark.parametrize("thing", [np.dtype("float64"), np.random.default_rng(0), np, np.sin], ids=repr)
+@pytest.mark.parametrize("thing", [np.dtype("float64"), np.random.default_rng(0), np, np.sin], ids=["dtype", "generator", "module", "ufunc"])
 def test_objects_of_a_library_that_are_no_arrays_have_no_backend(thing):
     assert registry.of_type(thing) is None
 

@@ -184,6 +184,9 @@ class JaxBackend:
 
     def value_and_grad(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(value, grads)`` or ``(value, grads, aux)`` of a function that returns one real scalar."""
+        if not primals:  # which `jax.value_and_grad` refuses
+            (value,), _, *auxiliary = self.vjp(f, primals, has_aux=has_aux)
+            return value, (), *auxiliary
 
         def scalar(*args: Any) -> Any:
             result = f(*args)

@@ -10,7 +10,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat.numpy as xp
 import numpy as np
+
+from unidiff.rules import RULES
 
 
 def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -39,6 +42,23 @@ def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 _SUMMED_AS_THEY_ARE = frozenset(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
+
+
+def products_of_others(x: Any, axis: Any, /) -> Any:
+    """Return for each element the product of all others along the axes: a quotient where no product can leave the range."""
+    largest = np.finfo(x.dtype).maxexp - 2
+    count = x.size if axis is None else math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
+    magnitudes = np.abs(x)
+    low, high = (f.reduce(magnitudes, axis=None, initial=1.0) for f in (np.minimum, np.maximum))
+    if low > 0 and count * math.log2(high / low) < largest:
+        return np.multiply.reduce(x, axis=axis, keepdims=True) / x
+    implementation: Any = RULES["_products_of_others"].implementation
+    return implementation(xp, x, axis)
+
+
+def power(x1: Any, x2: Any, /) -> Any:
+    """Raise to a power; the operator knows the small exponents that are products and roots, which the function does not."""
+    return x1**x2
 
 
 def reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
@@ -114,6 +134,7 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
 
 
 NATIVES: dict[str, Callable[..., Any]] = {
+    "_products_of_others": products_of_others,
     "all": _reduction(np.logical_and),
     "any": _reduction(np.logical_or),
     "broadcast_to": broadcast_to,
@@ -128,6 +149,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "ones": ones,
     "ones_like": ones_like,
     "permute_dims": permute_dims,
+    "pow": power,
     "prod": _summation(np.multiply),
     "reshape": reshape,
     "stack": stack,

@@ -1,7 +1,7 @@
 """The array API namespace of PyTorch with the derivatives of the derivative standard.
 
-Everything is `array_api_compat.torch`'s own object except for the functions of `unidiff_backends._torch.mended` and
-`unidiff_backends._torch.rules`.
+Everything is `array_api_compat.torch`'s own object except for the functions of `unidiff_backends._torch.mended`,
+`unidiff_backends._torch.rules` and `unidiff_backends._torch.special`.
 """
 
 import sys
@@ -13,8 +13,11 @@ import array_api_compat.torch as _base
 from unidiff_backends._torch.mended import MENDED as _MENDED
 from unidiff_backends._torch.rules import FUNCTIONS as _RULED
 from unidiff_backends._torch.rules import install as _install
+from unidiff_backends._torch.special import einsum as einsum
+from unidiff_backends._torch.special import module as _special
 
-globals().update({name: value for name, value in vars(_base).items() if not name.startswith("_")})
+globals().update({name: value for name, value in vars(_base).items() if not name.startswith("_")} | {"einsum": einsum})
+special = _special(f"{__name__}.special")
 linalg = ModuleType(f"{__name__}.linalg", _base.linalg.__doc__)
 linalg.__dict__.update({name: value for name, value in vars(_base.linalg).items() if not name.startswith("__")})
 _install(_MENDED, sys.modules[__name__])

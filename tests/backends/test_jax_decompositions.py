@@ -116,7 +116,9 @@ AT_REPEATED = {
 }
 
 
-@pytest.mark.parametrize("transform", [lambda f: f, lambda f: lambda x: jax.jit(jax.vmap(f))(x[None])[0]], ids=["eager", "mapped"])
+@pytest.mark.parametrize(
+    "transform", [lambda f: f, lambda f: lambda x: jax.jit(jax.vmap(f))(x[None])[0]], ids=["eager", "mapped"]
+)
 @pytest.mark.parametrize("case", AT_REPEATED)
 def test_derivatives_at_repeated_values(linalg, case, transform):
     f, x, wanted = AT_REPEATED[case]
@@ -165,13 +167,19 @@ def test_second_derivatives_at_repeated_values(linalg, case, outer, inner):
 
 
 def test_second_derivatives_of_norms_are_finite_at_zero(linalg):
-    for ord in ("nuc", 2, -2):
-        hessian = ud.hessian(lambda x, ord=ord: linalg.matrix_norm(x, ord=ord))(jnp.zeros((3, 2)))
+    for order in ("nuc", 2, -2):
+        hessian = ud.hessian(lambda x, order=order: linalg.matrix_norm(x, ord=order))(jnp.zeros((3, 2)))
         np.testing.assert_array_equal(hessian, np.zeros((3, 2, 3, 2)))
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (0, 3, 3)])
 def test_small_and_empty_matrices(linalg, shape):
     x = jnp.ones(shape)
-    for f in (linalg.eigvalsh, linalg.svdvals, lambda x: linalg.eigh(x)[1], lambda x: linalg.svd(x)[0], lambda x: linalg.slogdet(x)[1]):
+    for f in (
+        linalg.eigvalsh,
+        linalg.svdvals,
+        lambda x: linalg.eigh(x)[1],
+        lambda x: linalg.svd(x)[0],
+        lambda x: linalg.slogdet(x)[1],
+    ):
         assert ud.grad(lambda x: jnp.sum(f(x)))(x).shape == shape

@@ -26,8 +26,8 @@ def xp():
 
 
 MENDED = """
-    abs broadcast_arrays clip copysign hypot logaddexp max maximum meshgrid min minimum nextafter permute_dims pow sign sort std
-    unique_all unique_counts unique_inverse unique_values var
+    abs broadcast_arrays clip copysign hypot logaddexp max maximum meshgrid min minimum nextafter permute_dims pow searchsorted
+    sign sort std unique_all unique_counts unique_inverse unique_values var
 """.split()
 STANDARD = """
     e inf nan newaxis pi bool complex64 complex128 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64
@@ -74,6 +74,7 @@ def test_results_have_the_form_of_the_newest_standard(xp):
     assert type(xp.meshgrid(jnp.ones(2))) is tuple
     assert xp.permute_dims(jnp.ones((2, 3, 4)), (-1, 0, -2)).shape == (4, 2, 3)
     assert xp.expand_dims(x, axis=(0, -1)).shape == (1, 2, 1, 1)
+    assert xp.searchsorted(jnp.arange(3.0), jnp.ones(2), side="right").dtype == xp.argsort(jnp.ones(2)).dtype == "int64"
 
 
 # --- values

@@ -31,13 +31,12 @@ from unidiff._typing import Array, Namespace
 from unidiff.engine.batching import BATCHERS, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
 from unidiff.engine.indexing import plain_key, varies
-from unidiff.engine.pullback import part_cotangent
+from unidiff.engine.pullback import part_cotangent, spread_cotangent
 from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
 from unidiff.engine.shapes import (
     Aval,
     along,
     expand_reduced,
-    expand_reduced_like,
     is_complex_dtype,
     normalize_axes,
     sum_to_shape,
@@ -63,13 +62,13 @@ __all__ = [
     "creation",
     "elementwise",
     "expand_reduced",
-    "expand_reduced_like",
     "is_complex",
     "nondifferentiable",
     "normalize_axes",
     "part_cotangent",
     "plain_key",
     "rule",
+    "spread_cotangent",
     "sum_to_shape",
     "varies",
     "zero",

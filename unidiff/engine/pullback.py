@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from unidiff._typing import Array, Namespace
 from unidiff.engine.indexing import is_basic, plain_key
 from unidiff.engine.rule import CONJUGATE
-from unidiff.engine.shapes import restore
+from unidiff.engine.shapes import Axis, cast, expand_reduced, restore
 
 
 class Slots:
@@ -51,6 +53,80 @@ def part_cotangent(shape: tuple[int, ...], key: Any, g: Array) -> Any:
     return Scatter(shape, key, g)
 
 
+class Spread:
+    """A cotangent that repeats ``value`` along some axes, as that of a sum does; elementwise maps need the value only."""
+
+    __slots__ = ("shape", "value", "xp")
+
+    def __init__(self, xp: Namespace, value: Array, shape: tuple[int, ...]) -> None:
+        self.xp = xp
+        self.value = value
+        self.shape = shape
+
+    def __add__(self, other: Any) -> Any:
+        """Add another such cotangent, or an array, which gives an array."""
+        if type(other) is Spread:
+            return Spread(self.xp, self.value + other.value, self.shape)
+        return self.array() + other
+
+    def array(self) -> Array:
+        """Return the cotangent as an array."""
+        return self.xp.broadcast_to(self.value, self.shape)
+
+    def restore(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Bring the cotangent to the shape and dtype of its primal."""
+        if shape == self.shape:
+            return Spread(self.xp, cast(self.xp, self.value, dtype), shape)
+        return restore(self.xp, self.array(), shape, dtype)
+
+
+_FILLED = 1 << 12
+"""Up to this number of elements an array costs less than what saves making it."""
+
+
+def spread_cotangent(xp: Namespace, g: Array, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return what the rule of a sum of ``x`` gives back: its cotangent spread over the shape of ``x``."""
+    shape = x.shape
+    if axis is not None or keepdims:
+        g = expand_reduced(xp, g, len(shape), axis, keepdims)
+    return xp.broadcast_to(g, shape) if math.prod(shape) <= _FILLED else Spread(xp, g, shape)
+
+
+def _edges_of_value(g: Spread, edge: Any, conjugate: bool) -> Any:
+    """Return the edges with maps for the value of a spread cotangent, or None unless all of them are elementwise."""
+    chain = []
+    while edge is not None:
+        pull, *rest, edge = edge
+        if pull not in CONJUGATE:
+            return None
+        chain.append((partial(_pull_value, CONJUGATE[pull] if conjugate else pull, g.shape), *rest))
+    for link in reversed(chain):
+        edge = (*link, edge)
+    return edge
+
+
+def _pull_value(pull: Any, shape: tuple[int, ...], xp: Namespace, value: Array, *residuals: Any) -> Any:
+    part = pull(xp, value, *residuals)
+    return part if part.shape == shape else Spread(xp, part, shape)
+
+
+def _unpack(domain: Any, g: Any, edge: Any, has_complex: bool) -> tuple[Any, Any, bool]:
+    """Return the edges of a node, what to pull back along them, and whether their maps are to be conjugated."""
+    if type(g) is Slots:
+        return edge, tuple(g.items), False
+    conjugate = has_complex and domain.kind(g.value.dtype) == "complex"
+    edges = _edges_of_value(g, edge, conjugate)
+    return (edge, g.array(), conjugate) if edges is None else (edges, g.value, False)
+
+
+def _settle(part: Spread, restoration: Any, total: Any, in_place: bool) -> Any:
+    """Return a spread cotangent restored, and as an array where it is to be added to one or has to be differentiated."""
+    restored = part if restoration is None else part.restore(*restoration)
+    if type(restored) is Spread and not (in_place and (total is None or type(total) is Spread)):
+        return restored.array()
+    return restored
+
+
 def lift_residual(domain: Any, residual: Any) -> Any:
     """Return a residual in the form that rules need beside traced cotangents; several results are kept as one tuple."""
     if type(residual) is tuple:
@@ -82,9 +158,8 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
         g = cotangents.pop()
         if g is None:
             continue
-        if type(g) is Slots:
-            g = tuple(g.items)
-            conjugate = False
+        if type(g) in _PACKED:
+            edge, g, conjugate = _unpack(domain, g, edge, has_complex)
         else:
             conjugate = has_complex and domain.kind(g.dtype) == "complex"
         while edge is not None:
@@ -98,10 +173,12 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
             if lift:
                 residuals = tuple(lift_residual(domain, residual) for residual in residuals)
             part = pull(xp, g, *residuals)
-            if type(part) is Scatter:
-                _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
-                continue
-            if restoration is not None:
+            if type(part) in _DEFERRED:
+                if type(part) is Scatter:
+                    _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
+                    continue
+                part = _settle(part, restoration, cotangents[parent], in_place)
+            elif restoration is not None:
                 shape, dtype = restoration
                 if part.shape != shape or part.dtype is not dtype:
                     part = restore(xp, part, shape, dtype)
@@ -118,7 +195,11 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
     if consume:
         tape.clear()
     cotangents.extend([None] * (inputs - len(cotangents)))
-    return cotangents
+    return [g.array() if type(g) is Spread else g for g in cotangents]
+
+
+_PACKED = frozenset({Slots, Spread})
+_DEFERRED = frozenset({Scatter, Spread})
 
 
 def _scatter(
@@ -131,6 +212,9 @@ def _scatter(
         whole = xp._scatter(g, shape, plain_key(key))
         cotangents[parent] = whole if total is None else total + whole
         return
+    if type(total) is Spread:
+        total = total.array()
+        owned.discard(parent)
     if parent not in owned or not shape:  # sums of 0-d arrays may be immutable scalars
         buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
         if total is not None:

@@ -58,13 +58,6 @@ def expand_reduced(xp: Namespace, g: Array, ndim: int, axis: Axis, keepdims: boo
     return xp.reshape(g, tuple(shape))
 
 
-def expand_reduced_like(xp: Namespace, g: Array, x: Any, axis: Axis, keepdims: bool) -> Array:
-    """Spread the cotangent of a reduction of ``x`` over the shape of ``x``."""
-    if axis is None and not keepdims:
-        return xp.broadcast_to(g, x.shape)
-    return xp.broadcast_to(expand_reduced(xp, g, len(x.shape), axis, keepdims), x.shape)
-
-
 def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
     """Return ``x[start:stop]`` along the axis; bounds beyond the ends mean the ends, which the standard leaves open."""
     axis %= x.ndim

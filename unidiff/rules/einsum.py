@@ -66,6 +66,12 @@ def _sizes(subscripts: str, inputs: Iterable[Labels], shapes: Iterable[tuple[int
     return sizes
 
 
+def checked(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[Labels, ...], Labels, dict[str, int]]:
+    """Return the labels of the operands and of the result, as `parse` does, and their lengths; raise if something does not fit."""
+    inputs, output = parse(subscripts, tuple(map(len, shapes)))
+    return inputs, output, _sizes(subscripts, inputs, shapes)
+
+
 def _reduced(xp: Namespace, x: Array, labels: Labels, sizes: dict[str, int], needed: set[str]) -> tuple[Array, Labels]:
     """Take diagonals of repeated labels, drop axes of length 1 that broadcast, and sum over axes that nothing else needs."""
     while len(set(labels)) < len(labels):
@@ -155,8 +161,7 @@ def _einsum(xp: Namespace, subscripts: str, /, *operands: Array) -> Array:
     ArgumentError
         If the subscripts are malformed or do not fit the operands.
     """
-    inputs, output = parse(subscripts, tuple(x.ndim for x in operands))
-    sizes = _sizes(subscripts, inputs, (x.shape for x in operands))
+    inputs, output, sizes = checked(subscripts, [x.shape for x in operands])
     terms: list[tuple[Array, Labels]] = []
     for k, (x, labels) in enumerate(zip(operands, inputs, strict=True)):
         others = set(output).union(*(other for m, other in enumerate(inputs) if m != k))

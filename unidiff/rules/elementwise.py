@@ -21,15 +21,15 @@ elementwise("subtract", lambda xp, t: t, lambda xp, t: -t)
 elementwise("multiply", lambda xp, t, x2: t * x2, lambda xp, t, x1: t * x1)
 elementwise("divide", lambda xp, t, x2: t / x2, lambda xp, t, x2, ans: -t * ans / x2)
 elementwise("reciprocal", lambda xp, t, ans: -t * ans * ans)
-elementwise("square", lambda xp, t, x: t * (x + x))
+elementwise("square", lambda xp, t, x: (t + t) * x)
 elementwise("remainder", lambda xp, t: t, lambda xp, t, x1, x2: -t * xp.floor_divide(x1, x2))  # at a jump: limit in x1
 
 
 def _pow_base(xp: Namespace, t: Array, x1: Array, x2: Any) -> Array:
     if isinstance(x2, (int, float, complex)):
         if x2 == 2:
-            return t * (x1 + x1)
-        return t * (x2 * x1 ** (x2 - 1)) if x2 else xp.zeros_like(t)  # x**0: removable
+            return (t + t) * x1
+        return t * x2 * x1 ** (x2 - 1) if x2 else xp.zeros_like(t)  # x**0: removable
     constant = x2 == 0
     safe = xp.where(constant, xp.ones_like(x2), x2 - 1)
     return t * xp.where(constant, xp.zeros_like(x2), x2) * xp.pow(x1, safe)  # x**0: removable

@@ -22,12 +22,21 @@ from unidiff.engine.extend import (
     is_complex,
     rule,
 )
+from unidiff.rules import special_compositions as compositions
 from unidiff.rules.batching import shifted
 from unidiff.rules.linear_algebra import conjugate
+from unidiff.rules.special_compositions import both
 
 Axis = int | tuple[int, ...] | None
 
 # --- sums of exponentials
+
+
+def _inexact(xp: Namespace, x: Array) -> Array:
+    """Return integers as floating-point numbers of the default precision."""
+    if xp.isdtype(x.dtype, ("real floating", "complex floating")):
+        return x
+    return xp.astype(x, xp.__array_namespace_info__().default_dtypes()["real floating"])
 
 
 def _finite(xp: Namespace, x: Array) -> Array:
@@ -39,7 +48,8 @@ def _real_max(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 def _logsumexp(xp: Namespace, x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    if x.size == 0:
+    x = _inexact(xp, x)
+    if 0 in x.shape:
         total = xp.sum(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
         return total - math.inf
     shift = _finite(xp, _real_max(xp, x, axis))
@@ -51,7 +61,7 @@ def _logsumexp(xp: Namespace, x: Array, /, *, axis: Axis = None, keepdims: bool 
 
 def _weights(xp: Namespace, x: Array, axis: Axis) -> Array:
     """Return exp(x) over its sum; equal shares among infinities that decide the sum: minimum norm."""
-    if x.size == 0:
+    if 0 in x.shape:
         return x
     shift = _real_max(xp, xp._constant(x), axis)
     decisive = xp.logical_and(xp.isinf(shift), x == shift)
@@ -68,14 +78,16 @@ def _logsumexp_pull(xp: Namespace, g: Array, ans: Any, x: Array, /, *, axis: Axi
 
 
 def _softmax(xp: Namespace, x: Array, /, *, axis: Axis = None) -> Array:
-    if x.size == 0:
+    x = _inexact(xp, x)
+    if 0 in x.shape:
         return x + 0.0
     powers = xp.exp(x - _real_max(xp, x, axis))
     return powers / xp.sum(powers, axis=axis, dtype=x.dtype, keepdims=True)
 
 
 def _log_softmax(xp: Namespace, x: Array, /, *, axis: Axis = None) -> Array:
-    if x.size == 0:
+    x = _inexact(xp, x)
+    if 0 in x.shape:
         return x + 0.0
     x = x - _finite(xp, _real_max(xp, x, axis))
     return x - xp.log(xp.sum(xp.exp(x), axis=axis, dtype=x.dtype, keepdims=True))
@@ -148,22 +160,14 @@ elementwise(
 # --- entropies: x log(y) is 0 where x is, whatever y
 
 
-def _both(xp: Namespace, x: Any, y: Any) -> tuple[Array, Array]:
-    """Return both arguments as arrays; a Python number takes the dtype of the other."""
-    return (
-        x if hasattr(x, "shape") else xp.asarray(x, dtype=y.dtype),
-        y if hasattr(y, "shape") else xp.asarray(y, dtype=x.dtype),
-    )
-
-
 def _xlogy(xp: Namespace, x: Any, y: Any, /) -> Array:
-    x, y = _both(xp, x, y)
+    x, y = both(xp, x, y)
     vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x * xp.log(xp.where(vanishes, 1.0, y)))
 
 
 def _xlog1py(xp: Namespace, x: Any, y: Any, /) -> Array:
-    x, y = _both(xp, x, y)
+    x, y = both(xp, x, y)
     vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x * xp.log1p(xp.where(vanishes, 0.0, y)))
 
@@ -173,21 +177,21 @@ def _entr(xp: Namespace, x: Array, /) -> Array:
 
 
 def _rel_entr(xp: Namespace, x: Any, y: Any, /) -> Array:
-    x, y = _both(xp, x, y)
+    x, y = both(xp, x, y)
     outside = xp.logical_or(xp.logical_or(x < 0, y < 0), xp.logical_and(x > 0, y == 0))
     quotient = xp.where(outside, 1.0, x) / xp.where(xp.logical_or(outside, y == 0), 1.0, y)
     return xp.where(outside, math.inf, _xlogy(xp, x, quotient))
 
 
 def _kl_div(xp: Namespace, x: Any, y: Any, /) -> Array:
-    x, y = _both(xp, x, y)
+    x, y = both(xp, x, y)
     ans = _rel_entr(xp, x, y)
     return xp.where(xp.isinf(ans), ans, ans - x + y)
 
 
 def _quotient(xp: Namespace, x: Any, y: Any) -> Array:
     """Return x / y, and 0 where x is 0: removable, since there the functions vanish for all y."""
-    x, y = _both(xp, x, y)
+    x, y = both(xp, x, y)
     vanishes = xp.logical_and(x == 0, xp.logical_not(xp.isnan(y)))
     return xp.where(vanishes, 0.0, x) / xp.where(vanishes, 1.0, y)
 
@@ -320,7 +324,7 @@ def _parameter(name: str, argument: str) -> Callable[..., Any]:
 
 
 def _native(name: str, *pushes: Callable[..., Any]) -> None:
-    elementwise(f"special.{name}", *pushes, implementation=_absent(name))
+    elementwise(f"special.{name}", *pushes, implementation=getattr(compositions, name, None) or _absent(name))
 
 
 _ROOT_PI = math.sqrt(math.pi)

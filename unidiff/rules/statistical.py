@@ -9,7 +9,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, along, expand_reduced, expand_reduced_like, is_complex, normalize_axes, rule
+from unidiff.engine.extend import (
+    Array,
+    Namespace,
+    along,
+    composite,
+    expand_reduced,
+    is_complex,
+    normalize_axes,
+    rule,
+    spread_cotangent,
+)
 
 Axis = int | tuple[int, ...] | None
 
@@ -24,12 +34,12 @@ def _count(x: Any, axis: Axis) -> int:
 rule(
     "sum",
     jvp=lambda xp, t, ans, x, **options: xp.sum(t, **options),
-    vjp=lambda xp, g, ans, x, *, axis=None, dtype=None, keepdims=False: expand_reduced_like(xp, g, x, axis, keepdims),
+    vjp=lambda xp, g, ans, x, *, axis=None, dtype=None, keepdims=False: spread_cotangent(xp, g, x, axis, keepdims),
 )
 rule(
     "mean",
     jvp=lambda xp, t, ans, x, **options: xp.mean(t, **options),
-    vjp=lambda xp, g, ans, x, *, axis=None, keepdims=False: expand_reduced_like(
+    vjp=lambda xp, g, ans, x, *, axis=None, keepdims=False: spread_cotangent(
         xp, g / max(_count(x, axis), 1), x, axis, keepdims
     ),
 )
@@ -152,7 +162,7 @@ def _before(xp: Namespace, x: Array, axis: int) -> Array:
     return xp.cumulative_prod(along(x, axis, None, -1), axis=axis, dtype=x.dtype, include_initial=True)
 
 
-def _others(xp: Namespace, x: Array, axis: Axis) -> Array:
+def _products_of_others(xp: Namespace, x: Array, axis: Axis) -> Array:
     """Return for each element the product of all others along the axes."""
     axes = normalize_axes(axis, x.ndim)
     if not axes:
@@ -161,12 +171,12 @@ def _others(xp: Namespace, x: Array, axis: Axis) -> Array:
         return _others_along(xp, x, axes[0])
     order = tuple(a for a in range(x.ndim) if a not in axes) + axes
     rows = xp.permute_dims(x, order)
-    others = _others(xp, xp.reshape(rows, (*rows.shape[: x.ndim - len(axes)], _count(x, axes))), -1)
+    others = _others_along(xp, xp.reshape(rows, (*rows.shape[: x.ndim - len(axes)], _count(x, axes))), x.ndim - len(axes))
     return xp.permute_dims(xp.reshape(others, rows.shape), tuple(order.index(a) for a in range(x.ndim)))
 
 
 def _others_along(xp: Namespace, x: Array, axis: int) -> Array:
-    """Return `_others` for one axis from the tree of products of neighbours, in a number of operations proportional to n."""
+    """Return `_products_of_others` for one axis from the tree of products of neighbours, in a number of operations proportional to n."""
     n = x.shape[axis]
     if n < 2:
         return xp.ones_like(x)
@@ -191,17 +201,20 @@ def _interleave(xp: Namespace, even: Array, odd: Array, rest: Array, axis: int) 
     return xp.concat([together, rest], axis=axis) if rest.shape[axis] else together
 
 
+composite("_products_of_others", _products_of_others)
+
+
 def _prod_push(
     xp: Namespace, t: Array, ans: Array, x: Array, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False
 ) -> Array:
-    share = t * _others(xp, _converted(xp, x, dtype), axis)
+    share = t * xp._products_of_others(_converted(xp, x, dtype), axis)
     return xp.sum(share, axis=axis, dtype=share.dtype, keepdims=keepdims)
 
 
 def _prod_pull(
     xp: Namespace, g: Array, ans: Any, x: Array, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False
 ) -> Array:
-    others = _others(xp, _converted(xp, x, dtype), axis)
+    others = xp._products_of_others(_converted(xp, x, dtype), axis)
     return expand_reduced(xp, g, x.ndim, axis, keepdims) * _conj(xp, others)
 
 

@@ -27,6 +27,6 @@ _slogdet = with_push(lambda x: SignAndLogarithm(*jnp.linalg.slogdet(x)), _slogde
 
 
 @jit
-def slogdet(x: Any, /) -> SignAndLogarithm:
+def slogdet(x: Any, /) -> Any:
     """Return the sign and the logarithm of the magnitude; JAX takes infinities for the derivatives at singular matrices."""
     return _slogdet(x)

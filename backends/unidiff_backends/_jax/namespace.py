@@ -9,14 +9,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from unidiff_backends._jax import decompositions, determinants, elementwise, norms, ordering, shaping, statistical
+from unidiff_backends._jax import decompositions, determinants, elementwise, norms, ordering, shaping, special, statistical
 
 MENDED: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
         elementwise: "abs clip copysign hypot logaddexp maximum minimum nextafter pow sign",
         statistical: "max min std var",
-        ordering: "sort unique_all unique_counts unique_inverse unique_values",
+        ordering: "searchsorted sort unique_all unique_counts unique_inverse unique_values",
         shaping: "broadcast_arrays meshgrid permute_dims",
     }.items()
     for name in names.split()
@@ -59,7 +59,9 @@ numpy = _module(
     | {
         "absolute": MENDED["abs"],
         "power": MENDED["pow"],
+        "einsum": special.einsum,
         "linalg": _module(f"{_NAME}.linalg", jnp.linalg, MENDED_LINALG),
+        "special": special.module(f"{_NAME}.special"),
         "__array_namespace_info__": _NamespaceInfo,
         "__array_api_version__": "2025.12",
     },

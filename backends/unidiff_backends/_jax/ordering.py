@@ -1,4 +1,4 @@
-"""Sorting and set functions whose derivatives ``jax.numpy`` takes differently, or not at all."""
+"""Sorting, searching and set functions that ``jax.numpy`` has otherwise, or without a derivative."""
 
 from typing import Any
 
@@ -12,6 +12,11 @@ def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = 
         return jnp.sort(x, axis=axis, stable=stable)
     order = jnp.argsort(jax.lax.stop_gradient(x), axis=axis, descending=True, stable=True)
     return jnp.take_along_axis(x, order, axis=axis)
+
+
+def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+    """Return where to insert; JAX gives indices of 32 bits, the standard asks for the default dtype of indices."""
+    return jnp.searchsorted(x1, x2, side=side, sorter=sorter).astype(jax.dtypes.canonicalize_dtype(int))
 
 
 def _unique(x: Any) -> tuple[Any, Any]:

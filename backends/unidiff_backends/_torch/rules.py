@@ -59,9 +59,9 @@ def _copied(module: ModuleType, name: str) -> ModuleType:
     return copy
 
 
-NAMESPACE: Any = _copied(xp, f"{__name__}.namespace")
+NAMESPACE: Any = _copied(xp, "unidiff_backends.torch")
 """What rules compute with."""
-NAMESPACE.linalg = _copied(xp.linalg, f"{__name__}.namespace.linalg")
+NAMESPACE.linalg = _copied(xp.linalg, "unidiff_backends.torch.linalg")
 
 
 def _find(namespace: Any, name: str) -> Any:

@@ -103,7 +103,10 @@ class CompleteBackend:
             return self._kinds[dtype]
         except KeyError:
             isdtype = self.namespace().isdtype
-            kind = next((kind for kind in _KINDS if isdtype(dtype, kind)), "other")
+            try:
+                kind = next((kind for kind in _KINDS if isdtype(dtype, kind)), "other")
+            except TypeError:  # a dtype of its own kind that the standard's function cannot judge, such as JAX's random keys
+                kind = "other"
             return self._kinds.setdefault(dtype, kind)
 
     def is_differentiable(self, x: Array) -> bool:

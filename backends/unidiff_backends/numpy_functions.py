@@ -7,6 +7,7 @@ standard it is, and adapt what NumPy calls or orders otherwise. A function in no
 from __future__ import annotations
 
 from collections.abc import Callable
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,20 @@ def _lower(xp: Any, a: Any, triangle: str) -> Any:
     return a if triangle.upper() == "L" else xp.conj(xp.matrix_transpose(a))
 
 
+def _einsum(xp: Any) -> Function:
+    """Adapt ``einsum``, which NumPy also takes with a list of axes after each array instead of subscripts."""
+
+    def einsum(*operands: Any, optimize: Any = None) -> Any:
+        if not isinstance(operands[0], str):
+            arrays, axes = operands[: len(operands) // 2 * 2 : 2], operands[1::2]
+            terms = ["".join("..." if a is Ellipsis else ascii_letters[a] for a in term) for term in axes]
+            out = "".join("..." if a is Ellipsis else ascii_letters[a] for a in operands[-1]) if len(operands) % 2 else None
+            operands = (",".join(terms) + ("" if out is None else f"->{out}"), *arrays)
+        return xp.einsum(*operands)
+
+    return einsum
+
+
 def _nan_to_num(xp: Any) -> Function:
     def nan_to_num(x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
         limits = np.finfo(x.dtype)
@@ -325,6 +340,7 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.linalg.eigh: lambda a, UPLO="L": xp.linalg.eigh(_lower(xp, a, UPLO)),
         np.linalg.eigvalsh: lambda a, UPLO="L": xp.linalg.eigvalsh(_lower(xp, a, UPLO)),
         np.diag: _diag(xp),
+        np.einsum: _einsum(xp),
         np.ravel: lambda a, order="C": _reshape(xp)(a, (-1,), order),
         np.reshape: _reshape(xp),
         np.swapaxes: lambda a, axis1, axis2: xp.moveaxis(a, (axis1, axis2), (axis2, axis1)),

@@ -23,14 +23,27 @@ def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
     return reduce
 
 
-def _summation(ufunc: np.ufunc) -> Callable[..., Any]:
-    def reduce(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return ufunc.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
-
-    return reduce
+def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    """Return the product."""
+    return np.multiply.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 _total = _reduction(np.add)
+
+
+def summation(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    """Return the sum; NumPy spends most of the time of one along a short last axis, such as that of points, between the rows."""
+    if x.size > _LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT and dtype in (None, x.dtype):
+        if x.dtype in _SUMMED_AS_THEY_ARE:
+            total = x[..., 0] + x[..., 1]
+            for i in range(2, x.shape[-1]):
+                total += x[..., i]
+            return total[..., None] if keepdims else total
+    return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+_LARGE = 1 << 12
+_SHORT = 8
 
 
 def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -150,9 +163,9 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "ones_like": ones_like,
     "permute_dims": permute_dims,
     "pow": power,
-    "prod": _summation(np.multiply),
+    "prod": prod,
     "reshape": reshape,
     "stack": stack,
-    "sum": _summation(np.add),
+    "sum": summation,
     "zeros_like": zeros_like,
 }

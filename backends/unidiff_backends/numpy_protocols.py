@@ -34,7 +34,7 @@ _REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum
 _DERIVED: dict[np.ufunc, Function] = {
     np.fabs: lambda xp, x: xp.abs(x),
     np.exp2: lambda xp, x: xp.pow(2.0, x),
-    np.cbrt: lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3),
+    np.cbrt: lambda xp, x: xp.special.cbrt(x),
     np.deg2rad: lambda xp, x: xp.multiply(x, np.pi / 180),
     np.rad2deg: lambda xp, x: xp.multiply(x, 180 / np.pi),
     np.logaddexp2: lambda xp, a, b: xp.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2),
@@ -46,8 +46,8 @@ _DERIVED: dict[np.ufunc, Function] = {
 """Universal functions beyond the standard, by functions of it."""
 
 _METHODS = (
-    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat reshape squeeze std sum"
-    " swapaxes take trace transpose var"
+    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min nonzero prod ravel repeat reshape squeeze std"
+    " sum swapaxes take trace transpose var"
 ).split()
 
 
@@ -58,7 +58,9 @@ class NumpyProtocols:
 
     _domain: Any
     __array__: Any
+    ndim: int
     ravel: Any
+    __setitem__: Any
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
@@ -84,6 +86,11 @@ class NumpyProtocols:
             if any(sign in str(error) for sign in ("unexpected keyword", "positional argument", "multiple values")):
                 raise MissingRuleError(_missing(f"{name} with these options ({error})")) from error
             raise
+
+    @property
+    def T(self) -> Any:
+        """Transpose, of any number of axes as in NumPy."""
+        return self._domain.plain.permute_dims(self, tuple(range(self.ndim))[::-1])
 
     @property
     def real(self) -> Any:
@@ -116,6 +123,18 @@ class NumpyProtocols:
         return np.round(self, decimals)
 
     __round__ = round
+
+    def sort(self, axis: int = -1) -> None:
+        """Sort in place."""
+        self[...] = self._domain.plain.sort(self, axis=axis)
+
+    def fill(self, value: Any) -> None:
+        """Set every element to the value."""
+        self[...] = value
+
+    def tolist(self) -> Any:
+        """Return nested lists of Python numbers; refused where that would cut the derivative."""
+        return self.__array__().tolist()
 
     def item(self) -> Any:
         """Return the only element as a Python number; refused where that would cut the derivative."""

@@ -111,6 +111,15 @@ class TracedArrayMethods(TracedArray):
     def __complex__(self) -> complex:
         return complex(self._constant("complex(x)"))
 
+    def __copy__(self) -> Any:
+        return self._domain.plain.positive(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._domain.plain.positive(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._trace.concrete(self, "format()"), spec) if spec else str(self)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self._domain.library.to_numpy(self._constant("numpy.asarray(x)"))
         return value if dtype is None else value.astype(dtype)

@@ -17,8 +17,8 @@ from unidiff.engine.pullback import pull_back
 from unidiff.engine.reverse import ReverseTrace
 from unidiff.engine.rule import Rule
 from unidiff.engine.shapes import cast
-from unidiff.engine.tracing import Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant
-from unidiff.errors import DeviceError, DTypeError, NotAnArrayError, TracedConversionError, UnidiffError
+from unidiff.engine.tracing import LEAKED, Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant
+from unidiff.errors import DeviceError, DTypeError, LeakedTracerError, NotAnArrayError, TracedConversionError, UnidiffError
 
 
 class EngineBackend:
@@ -133,7 +133,7 @@ class EngineBackend:
             grads = self._pull(trace, tape, () if node is None else ((node, one),), primals, consume=True)
         finally:
             trace.release()
-        value, *grads = self._finish((value, *grads), (*primals, one))
+        value, *grads = self._finish((value, *grads), (*primals, one, *_constant((value,), (node,))))
         return (value, tuple(grads), aux) if has_aux else (value, tuple(grads))
 
     def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
@@ -148,9 +148,9 @@ class EngineBackend:
         values, nodes = self._split(trace, outs)
         tangents_out = [self._zeros_like(y) if t is None else t for y, t in zip(values, nodes, strict=True)]
         given = (*primals, *tangents)
-        result = self._finish(values, given)
+        result = self._finish(values, (*given, *_constant(values, nodes)))
         pushed = self._finish(tangents_out, (*given, *result))
-        released = self._finish([trace.lower(x) for x in aux], (*given, *result, *pushed))
+        released = self._finish(*self._beside(trace, aux, (*given, *result, *pushed)))
         return (result, pushed, released) if has_aux else (result, pushed)
 
     def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int) -> tuple[Array, ...]:
@@ -228,7 +228,7 @@ class EngineBackend:
             except BaseException:
                 trace.release()
                 raise
-        return trace, outs, self._finish([trace.lower(x) for x in aux], primals, always=lasting)
+        return trace, outs, self._finish(*self._beside(trace, aux, primals), always=lasting)
 
     def _call(self, f: FlatFunction, args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
         """Call ``f`` with arrays created beside its arguments; return its outputs and auxiliary outputs."""
@@ -237,12 +237,20 @@ class EngineBackend:
         with beside(args):
             return f(*args) if has_aux else (f(*args), ())
 
+    def _beside(self, trace: Trace, aux: Arrays, given: Arrays) -> tuple[list[Array], Arrays]:
+        """Return the values of auxiliary outputs, and what they may not share memory with: constants of the function, too."""
+        values, nodes = self._split(trace, aux)
+        return values, (*given, *_constant(values, nodes))
+
     def _split(self, trace: Trace, outs: Arrays) -> tuple[list[Any], list[Any]]:
         """Return the values of outputs, and their nodes, None for those that are constant to the trace."""
         values, nodes = [], []
         for out in outs:
             own = isinstance(out, TracedArray) and out._trace is trace
-            values.append(trace.lower(out))
+            value = trace.lower(out)
+            if trace.base and isinstance(value, TracedArray):
+                raise LeakedTracerError(LEAKED)
+            values.append(value)
             nodes.append(out._node if own else None)
         return values, nodes
 
@@ -289,3 +297,8 @@ class EngineBackend:
             seen.add(id(mine))
             finished.append(mine)
         return tuple(finished)
+
+
+def _constant(values: Sequence[Array], nodes: Sequence[Any]) -> list[Array]:
+    """Return the outputs that do not depend on the trace: arrays that the function got from elsewhere and may still hold."""
+    return [y for y, node in zip(values, nodes, strict=True) if node is None]

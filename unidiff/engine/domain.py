@@ -14,6 +14,7 @@ from unidiff._typing import Array, Device, DType, Namespace
 from unidiff.engine.indexing import add_at
 from unidiff.engine.operation import Operation
 from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray, wrap_constant
+from unidiff.errors import DTypeError
 
 
 class Domain:
@@ -74,6 +75,11 @@ class Domain:
         except KeyError:
             isdtype = self.library.xp.isdtype
             real, imaginary = isdtype(dtype, "real floating"), isdtype(dtype, "complex floating")
+            if not (real or imaginary or isdtype(dtype, ("bool", "integral"))):
+                raise DTypeError(
+                    f"an array of the dtype {dtype} met a traced array of the backend {self.name!r}. Derivatives are of"
+                    " floating numbers; convert it to one of the dtypes of the array API standard."
+                ) from None
             kind = self._kinds[dtype] = "real" if real else "complex" if imaginary else "exact"
             return kind
 

@@ -176,7 +176,7 @@ def _products_of_others(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 def _others_along(xp: Namespace, x: Array, axis: int) -> Array:
-    """Return `_products_of_others` for one axis from the tree of products of neighbours, in a number of operations proportional to n."""
+    """Do so along one axis by the tree of products of neighbours, in a number of operations proportional to n."""
     n = x.shape[axis]
     if n < 2:
         return xp.ones_like(x)

@@ -2,13 +2,15 @@
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from unidiff.errors import InPlaceError
 from unidiff_backends._torch.memory import owned
-from unidiff_backends._torch.reverse import TensorFunction, Tensors, functorch_active
+from unidiff_backends._torch.reverse import TensorFunction, Tensors, forward_thread, functorch_active
 
 _LOCK = threading.RLock()
 """Held during forward mode: the levels of forward mode are one per process in PyTorch, and the thread that leaves first takes
@@ -17,13 +19,23 @@ the tangents of all others with it."""
 
 def jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, *, has_aux: bool = False) -> Any:
     """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``; see `unidiff.backend.Backend`."""
-    with _LOCK:
+    with _LOCK, _in_this_thread():
         if torch.is_inference_mode_enabled():
             with torch.inference_mode(False), torch.no_grad():
                 outs, tangents_out, aux = _jvp(f, primals, tangents, has_aux)
         else:
             outs, tangents_out, aux = _jvp(f, primals, tangents, has_aux)
     return (outs, tangents_out, aux) if has_aux else (outs, tangents_out)
+
+
+@contextmanager
+def _in_this_thread() -> Iterator[None]:
+    """Note whose the level of dual numbers is; the caller holds the lock."""
+    forward_thread.append(threading.get_ident())
+    try:
+        yield
+    finally:
+        forward_thread.pop()
 
 
 def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) -> tuple[Tensors, Tensors, Tensors]:
@@ -43,7 +55,8 @@ def _jvp(f: TensorFunction, primals: Tensors, tangents: Tensors, has_aux: bool) 
         raise InPlaceError("the function changed its argument in place; let it change a copy: xp.asarray(x, copy=True)")
     if functorch_active():
         return tuple(outs), tuple(tangents_out), aux
-    results = owned((*outs, *tangents_out, *aux), ())
+    # A view is of something that the function got from elsewhere, or of another result.
+    results = owned([x.clone() if x._is_view() else x for x in (*outs, *tangents_out, *aux)], ())
     return results[: len(outs)], results[len(outs) : 2 * len(outs)], results[2 * len(outs) :]
 
 

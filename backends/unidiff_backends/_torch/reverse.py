@@ -7,6 +7,7 @@ gradient, be that an outer level or a tensor with the user's own ``requires_grad
 """
 
 from collections.abc import Callable, Iterable
+from threading import get_ident
 from typing import Any, TypeAlias
 
 import torch
@@ -21,14 +22,21 @@ TensorFunction: TypeAlias = Callable[..., Any]
 _Leaf = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
 """The type of the nodes where a graph ends."""
 
+forward_thread: list[int | None] = [None]
+"""The threads in which our forward mode is being evaluated, innermost last; None where it is not."""
+
 _RECORDED = "_unidiff_recorded"
 """Attribute of a level's aliases once its function has returned: nothing outside can depend on them any more."""
 
 
 def functorch_active() -> bool:
-    """Tell whether a transform of `torch.func` is being evaluated in this thread, or forward mode by dual numbers."""
-    active: bool = torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
-    return active
+    """Tell whether a transform of `torch.func` is being evaluated in this thread, or forward mode by dual numbers.
+
+    The stack of transforms is one per thread, but the level of dual numbers is one per process.
+    """
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    return forward_ad._current_level >= 0 and forward_thread[-1] in (None, get_ident())
 
 
 def vjp(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any:

@@ -13,14 +13,21 @@ Examples
 array([0.        , 0.84147098])
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from unidiff import errors, tree
 from unidiff.arrays import array_namespace, asarray, device, namespace, stop_gradient, to_backend, to_device, to_numpy
 from unidiff.backend import Backend, BackendInfo, Capabilities
 from unidiff.checking import check_grads
+from unidiff.contraction import einsum
 from unidiff.first_order import grad, jvp, linearize, value_and_grad, vjp
 from unidiff.hookspecs import hookimpl
 from unidiff.jacobians import ComplexJacobian, hessian, hvp, jacfwd, jacobian, jacrev
 from unidiff.registry import backends, get_backend, register_backend
+
+if TYPE_CHECKING:
+    from unidiff import special
 
 __all__ = [
     "Backend",
@@ -32,6 +39,7 @@ __all__ = [
     "backends",
     "check_grads",
     "device",
+    "einsum",
     "errors",
     "get_backend",
     "grad",
@@ -45,6 +53,7 @@ __all__ = [
     "linearize",
     "namespace",
     "register_backend",
+    "special",
     "stop_gradient",
     "to_backend",
     "to_device",
@@ -53,3 +62,10 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The special functions are many, and imported when they are first used.
+    if name == "special":
+        return import_module("unidiff.special")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

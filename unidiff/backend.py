@@ -84,6 +84,9 @@ class BackendInfo:
     arrays : tuple of str
         Names of the root modules of its array types, such as ``("jax", "jaxlib")``; empty for a backend that is chosen by
         name only.
+    excludes : tuple of str
+        Dotted names of classes, or of modules with all their classes, that are no arrays of the standard although their root
+        module is among `arrays`, such as ``"numpy.matrix"``, whose ``*`` is another operation.
     library : str
         The array library the backend differentiates, for tables and messages.
     requires : tuple of str
@@ -98,6 +101,7 @@ class BackendInfo:
     api_version: int
     factory: str
     arrays: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
     library: str = ""
     requires: tuple[str, ...] = ()
     install: str = ""

@@ -279,6 +279,11 @@ class Output:
     def _array(self, k: int, x: Any) -> Array:
         b, kind = self.call.backend, _of_type(x)
         if kind is self.call.kind:
+            if b.kind(x.dtype) == "other":
+                raise DTypeError(
+                    f"The {tree.paths(self.spec, 'output')[k]} has the dtype {dtype_name(x.dtype)}, which is not made of "
+                    "numbers: return it as auxiliary with has_aux=True."
+                )
             return x
         if kind is _SCALAR:
             return b.asarray(x, dtype=scalar_dtype(b, x, self.call.primals), device=self._device())

@@ -76,7 +76,7 @@ def check_grads(
     unidiff.errors.DerivativeMismatchError
         If a derivative is wrong, or if the differences are too inaccurate to tell, as near a kink.
     unidiff.errors.ArgumentError
-        If `order` or `modes` make no sense.
+        If `order` or `modes` make no sense, or if there is nothing to check.
 
     Examples
     --------
@@ -113,6 +113,8 @@ def _check(f: Callable[..., Any], args: tuple[Tree, ...], order: int, setting: _
     v = [s.gauss(0.0, 1.0) for _ in point.coordinates]
     tangents = point.tree(v)
     out = _Point(s.backend, _arrays(s.backend, f, args))
+    if not point.leaves or not out.leaves:
+        raise ArgumentError("There is nothing to check: the function has no arrays among its arguments or in its output.")
     want, error = _directional(lambda t: _values(f, point, v, t, s.backend), len(out.coordinates), s.step)
     _require_conclusive(out, want, error, s, via)
     ct = [s.gauss(0.0, 1.0) for _ in out.coordinates]

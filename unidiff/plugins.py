@@ -2,17 +2,21 @@
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
 from unidiff import hookspecs
-from unidiff.backend import API_VERSION, BackendInfo
+from unidiff.backend import API_VERSION, BackendInfo, Capabilities
 from unidiff.errors import PluginError
+from unidiff.requirements import parse
 
 __all__ = ["BrokenPlugin", "Plugins", "Registration", "discover"]
+
+DISTRIBUTION = "unidiff-array"
+"""The distribution that this package is part of."""
 
 OLDEST_API_VERSION = 1
 """The oldest version of the contract that still works."""
@@ -95,7 +99,12 @@ def _entry_points() -> Iterator[Any]:
     wanted = os.environ.get("UNIDIFF_LOAD_PLUGINS")
     names = None if wanted is None else {name.strip() for name in wanted.split(",")}
     seen = set()
-    for entry_point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda e: (e.name, e.value)):
+
+    def order(entry_point: Any) -> tuple[bool, str, str]:
+        # What comes with unidiff goes first, so that no other plugin can take the name of one of its backends.
+        return _distribution(entry_point)[0] != DISTRIBUTION, entry_point.name, entry_point.value
+
+    for entry_point in sorted(entry_points(group=hookspecs.PROJECT), key=order):
         # A distribution that is installed twice on the path, as editable installs can be, lists its entry points twice.
         key = (entry_point.name, entry_point.value, _distribution(entry_point)[0])
         if key not in seen and (names is None or entry_point.name in names):
@@ -121,7 +130,7 @@ def _load(found: Plugins, entry_point: Any) -> None:
         phase = "info"
         for registration in _described(plugin, entry_point.name, distribution, version):
             _add(found.registrations, registration)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that exits is broken; an interrupt by the user is not
         if os.environ.get("UNIDIFF_STRICT_PLUGINS", "") not in ("", "0"):
             raise
         if plugin is not None and found.manager.is_registered(plugin):
@@ -151,7 +160,10 @@ def check_hook_names(plugin: Any) -> None:
 
 def _described(plugin: Any, name: str, distribution: str, version: str) -> Iterator[Registration]:
     hook = getattr(plugin, "unidiff_register_backends", None)
-    for info in hook() if hook is not None else ():
+    infos = () if hook is None else hook()
+    if not isinstance(infos, Iterable):
+        raise PluginError(f"unidiff_register_backends must yield BackendInfo, but it returned {infos!r:.200}.")
+    for info in infos:
         check_info(info)
         check_factory(info)
         yield Registration(info, name, distribution, version)
@@ -161,6 +173,14 @@ def check_info(info: Any) -> None:
     """Raise PluginError for a description of a backend that is not valid."""
     if not isinstance(info, BackendInfo):
         raise PluginError(f"A backend is described by a unidiff.BackendInfo, but this one is by {info!r:.200}.")
+    for field_name, kind in (("name", str), ("api_version", int), ("factory", str), ("capabilities", Capabilities)):
+        value = getattr(info, field_name)
+        if not isinstance(value, kind):
+            raise PluginError(f"{field_name} of {info.name!r} must be of type {kind.__name__}, but it is {value!r:.200}.")
+    for field_name in ("arrays", "excludes", "requires"):
+        value = getattr(info, field_name)
+        if not (isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value)):
+            raise PluginError(f"{field_name} of {info.name!r} must be a tuple of strings, but it is {value!r:.200}.")
     if not info.name.isidentifier():
         raise PluginError(f"The name of a backend must be a Python identifier, but it is {info.name!r}.")
     if info.api_version > API_VERSION:
@@ -173,8 +193,10 @@ def check_info(info: Any) -> None:
             f"The backend {info.name!r} was written for version {info.api_version} of the contract, but this unidiff needs "
             f"version {OLDEST_API_VERSION} or newer: upgrade the plugin."
         )
-    if isinstance(info.arrays, str) or not all(isinstance(root, str) and root.isidentifier() for root in info.arrays):
+    if not all(root.isidentifier() for root in info.arrays):
         raise PluginError(f"The arrays of {info.name!r} must be a tuple of names of root modules, not {info.arrays!r}.")
+    for requirement in info.requires:
+        parse(requirement)
 
 
 def check_factory(info: BackendInfo) -> None:

@@ -215,10 +215,11 @@ def _load(name: str) -> CompleteBackend:
             raise BackendLoadError(f"The backend {name!r} cannot be used: {'; '.join(reasons)}.{_install(registration.info)}")
         try:
             backend = _make(registration.info)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = "".join(traceback.format_exception(error))
             _failed[name] = BrokenPlugin(name, registration.distribution, registration.version, "load", error, text)
-            raise BackendLoadError(f"The backend {name!r} of {registration.origin} failed to load: {error!r}") from error
+            remedy = _install(registration.info) if isinstance(error, ImportError) else ""
+            raise BackendLoadError(f"The backend {name!r} of {registration.origin} failed to load: {error!r}.{remedy}") from error
         _failed.pop(name, None)
         return _loaded.setdefault(name, backend)
 
@@ -226,6 +227,11 @@ def _load(name: str) -> CompleteBackend:
 def _make(info: BackendInfo) -> CompleteBackend:
     module, _, attribute = info.factory.partition(":")
     return complete(getattr(importlib.import_module(module), attribute)(), info)
+
+
+def _excludes(info: BackendInfo, cls: type) -> bool:
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return any(name == excluded or name.startswith(f"{excluded}.") for excluded in info.excludes)
 
 
 def _install(info: BackendInfo) -> str:
@@ -281,7 +287,10 @@ def _name_of(cls: type) -> str | None:
     infos = _infos()
     for base in cls.__mro__:
         root = base.__module__.partition(".")[0]
-        candidates = [name for name, info in infos.items() if root in info.arrays]
+        owners = {name: info for name, info in infos.items() if root in info.arrays}
+        if any(_excludes(info, base) for info in owners.values()):
+            return None
+        candidates = list(owners)
         if len(candidates) > 1 and root not in candidates:
             raise PluginError(f"The backends {', '.join(candidates)} all claim arrays of {root!r}; pass backend= to choose.")
         if candidates:

@@ -6,7 +6,7 @@ from operator import eq, ge, gt, le, lt, ne
 
 from unidiff.errors import PluginError
 
-__all__ = ["unmet"]
+__all__ = ["parse", "unmet"]
 
 _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     ">=": ge,
@@ -17,6 +17,7 @@ _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "<": lt,
 }
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)")
+_Clause = tuple[Callable[[tuple[int, ...], tuple[int, ...]], bool], tuple[int, ...]]
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9]+(?:\.[0-9]+)*)\s*")
 
 
@@ -46,10 +47,7 @@ def unmet(requirement: str) -> str | None:
     """
     from importlib.metadata import PackageNotFoundError, version
 
-    parsed = _REQUIREMENT.fullmatch(requirement)
-    if parsed is None:
-        raise PluginError(f"{requirement!r} is not a requirement; write it like 'name>=1.2,<3'.")
-    name, clauses = parsed[1], _clauses(requirement, parsed[2])
+    name, clauses = parse(requirement)
     try:
         installed = version(name)
     except PackageNotFoundError:
@@ -60,14 +58,18 @@ def unmet(requirement: str) -> str | None:
     return f"{requirement} is needed, but version {installed} is installed"
 
 
-def _clauses(requirement: str, text: str) -> list[tuple[Callable[..., bool], tuple[int, ...]]]:
-    clauses = []
-    for clause in filter(str.strip, text.split(",")):
+def parse(requirement: str) -> tuple[str, list[_Clause]]:
+    """Return the name and the comparisons of a requirement, or raise PluginError if it is malformed."""
+    matched = _REQUIREMENT.fullmatch(requirement)
+    if matched is None:
+        raise PluginError(f"{requirement!r} is not a requirement; write it like 'name>=1.2,<3'.")
+    clauses: list[_Clause] = []
+    for clause in filter(str.strip, matched[2].split(",")):
         parsed = _CLAUSE.fullmatch(clause)
         if parsed is None:
             raise PluginError(f"{clause!r} in the requirement {requirement!r} is not a comparison such as '>=1.2'.")
         clauses.append((_OPERATORS[parsed[1]], _release(parsed[2])))
-    return clauses
+    return matched[1], clauses
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -72,6 +72,7 @@ class NumpyBackend(EngineBackend):
             name=INFO.name,
             xp=xp,
             array_types=(np.ndarray, np.generic),
+            refused_types=(np.matrix, np.ma.MaskedArray),
             scalar_types=(np.generic,),
             to_numpy=np.asarray,
             own=own,

@@ -208,6 +208,13 @@ def _svd(xp: Any) -> Function:
     return svd
 
 
+def _tile(xp: Any) -> Function:
+    def tile(A: Any, reps: Any) -> Any:  # noqa: N803  # NumPy's name
+        return xp.tile(A, (int(reps),) if np.ndim(reps) == 0 else tuple(map(int, reps)))
+
+    return tile
+
+
 def _qr(xp: Any) -> Function:
     def qr(a: Any, mode: str = "reduced") -> Any:
         return xp.linalg.qr(a)[1] if mode == "r" else xp.linalg.qr(a, mode=mode)
@@ -215,15 +222,19 @@ def _qr(xp: Any) -> Function:
     return qr
 
 
-def _lower(xp: Any, a: Any, triangle: str) -> Any:
-    """Return a matrix whose lower triangle is what NumPy reads of the Hermitian matrix ``a``."""
-    return a if triangle.upper() == "L" else xp.conj(xp.matrix_transpose(a))
+def _hermitian(xp: Any, function: Function) -> Function:
+    """Adapt a function that reads one triangle of a Hermitian matrix, the lower one in the standard."""
+
+    def adapted(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
+        return function(a if UPLO.upper() == "L" else xp.conj(xp.matrix_transpose(a)))
+
+    return adapted
 
 
 def _einsum(xp: Any) -> Function:
     """Adapt ``einsum``, which NumPy also takes with a list of axes after each array instead of subscripts."""
 
-    def einsum(*operands: Any, optimize: Any = None) -> Any:
+    def einsum(*operands: Any, optimize: Any = None) -> Any:  # noqa: ARG001  # any order of contraction has this value
         if not isinstance(operands[0], str):
             arrays, axes = operands[: len(operands) // 2 * 2 : 2], operands[1::2]
             terms = ["".join("..." if a is Ellipsis else ascii_letters[a] for a in term) for term in axes]
@@ -337,8 +348,8 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.full_like: lambda a, fill_value, dtype=None: xp.full_like(a, fill_value, dtype=_dtype(dtype)),
         np.linalg.svd: _svd(xp),
         np.linalg.qr: _qr(xp),
-        np.linalg.eigh: lambda a, UPLO="L": xp.linalg.eigh(_lower(xp, a, UPLO)),
-        np.linalg.eigvalsh: lambda a, UPLO="L": xp.linalg.eigvalsh(_lower(xp, a, UPLO)),
+        np.linalg.eigh: _hermitian(xp, xp.linalg.eigh),
+        np.linalg.eigvalsh: _hermitian(xp, xp.linalg.eigvalsh),
         np.diag: _diag(xp),
         np.einsum: _einsum(xp),
         np.ravel: lambda a, order="C": _reshape(xp)(a, (-1,), order),
@@ -360,7 +371,7 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         np.repeat: lambda a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
         np.take: _take(xp),
         np.nan_to_num: _nan_to_num(xp),
-        np.tile: lambda A, reps: xp.tile(A, (int(reps),) if np.ndim(reps) == 0 else tuple(map(int, reps))),
+        np.tile: _tile(xp),
         np.average: lambda a, axis=None: xp.mean(a, axis=axis),
         np.copy: xp.positive,
         np.atleast_1d: lambda a: xp.reshape(a, (1,)) if a.ndim == 0 else a,

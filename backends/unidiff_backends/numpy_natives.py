@@ -32,14 +32,14 @@ _total = _reduction(np.add)
 
 
 def summation(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    """Return the sum; NumPy spends most of the time of one along a short last axis, such as that of points, between the rows."""
-    if x.size > _LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT and dtype in (None, x.dtype):
-        if x.dtype in _SUMMED_AS_THEY_ARE:
-            total = x[..., 0] + x[..., 1]
-            for i in range(2, x.shape[-1]):
-                total += x[..., i]
-            return total[..., None] if keepdims else total
-    return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    """Return the sum; along a short last axis, such as that of points, NumPy spends its time on going from row to row."""
+    short = x.size > _LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT
+    if not short or dtype not in (None, x.dtype) or x.dtype not in _SUMMED_AS_THEY_ARE:
+        return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    total = x[..., 0] + x[..., 1]
+    for i in range(2, x.shape[-1]):
+        total += x[..., i]
+    return total[..., None] if keepdims else total
 
 
 _LARGE = 1 << 12
@@ -63,7 +63,7 @@ def products_of_others(x: Any, axis: Any, /) -> Any:
     count = x.size if axis is None else math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
     magnitudes = np.abs(x)
     low, high = (f.reduce(magnitudes, axis=None, initial=1.0) for f in (np.minimum, np.maximum))
-    if low > 0 and count * math.log2(high / low) < largest:
+    if low > 0 and count * (math.log2(high) - math.log2(low)) < largest:
         return np.multiply.reduce(x, axis=axis, keepdims=True) / x
     implementation: Any = RULES["_products_of_others"].implementation
     return implementation(xp, x, axis)

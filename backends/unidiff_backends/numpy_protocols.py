@@ -118,11 +118,12 @@ class NumpyProtocols:
         """Return a copy of the elements in one axis."""
         return self.ravel(order).copy()
 
+    def __round__(self, decimals: int | None = None) -> Any:
+        return np.round(self, decimals or 0)
+
     def round(self, decimals: int = 0) -> Any:
         """Round to the given number of decimals."""
         return np.round(self, decimals)
-
-    __round__ = round
 
     def sort(self, axis: int = -1) -> None:
         """Sort in place."""

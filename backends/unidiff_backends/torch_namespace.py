@@ -13,7 +13,7 @@ import array_api_compat.torch as _base
 from unidiff_backends._torch.mended import MENDED as _MENDED
 from unidiff_backends._torch.rules import FUNCTIONS as _RULED
 from unidiff_backends._torch.rules import install as _install
-from unidiff_backends._torch.special import einsum as einsum
+from unidiff_backends._torch.special import einsum
 from unidiff_backends._torch.special import module as _special
 
 globals().update({name: value for name, value in vars(_base).items() if not name.startswith("_")} | {"einsum": einsum})

@@ -9,6 +9,14 @@ from unidiff import errors
 A = np.arange(12.0).reshape(4, 3) / 5 + 0.1
 X = np.asarray([1.2, 2.3, 3.1])
 
+
+def _sorted_and_filled(x):
+    y, z = (x - 2.0) ** 2 * 1.0, x * 1.0
+    y.sort()
+    z.fill(x[1])
+    return y * z
+
+
 FUNCTIONS = {
     "ufunc": lambda x: np.sum(np.sin(x) * np.exp(-x)),
     "renamed ufunc": lambda x: np.arctan2(x, A).sum() + np.power(x, 3).sum() + np.absolute(-x).sum(),
@@ -33,14 +41,39 @@ FUNCTIONS = {
     "indexing": lambda x: np.take(x, [0, 0, 2]).prod() + x[np.asarray([1, 1])].sum() + x[x > 2].sum(),
     "tile": lambda x: np.tile(x, 2).prod() + np.repeat(x, 2).prod() + np.roll(x, 1)[0],
     "norm": lambda x: np.linalg.norm(x) + np.linalg.norm(np.outer(x, A[0] + x), "fro") + np.linalg.norm(x, 1),
-    "linalg": lambda x: np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x))
-    + np.linalg.solve(A[:3] + np.eye(3), x)[0],
+    "linalg": lambda x: (
+        np.linalg.inv(np.outer(x, x) + np.eye(3)).sum() + np.linalg.det(np.diag(x)) + np.linalg.solve(A[:3] + np.eye(3), x)[0]
+    ),
     "fft": lambda x: np.abs(np.fft.fft(x)).sum() + np.abs(np.fft.rfft(x)[1]) ** 2,
     "einsum": lambda x: np.einsum("ij,j,j->", A, x, x),
-    "convolve": lambda x: np.convolve(x, A[:, 0]) @ A[:3, :2].ravel()
-    + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same"),
+    "convolve": lambda x: (
+        np.convolve(x, A[:, 0]) @ A[:3, :2].ravel() + np.convolve(x, x[:2], "same") @ np.convolve(A[0], x, "same")
+    ),
+    "order F": lambda x: (
+        np.ravel(np.outer(x, A[0]), "F")[1] * np.outer(x, A[1]).reshape((9,), order="F")[5] + x.flatten("F")[0]
+    ),
+    "planes": lambda x: (
+        (np.diagonal(x[:, None, None] * A[:, :2])[1] * np.trace(x[:, None, None] * A, 1)).sum()
+        + (x[:, None, None] * A).diagonal(0, 1, 2).prod()
+    ),
+    "triangles": lambda x: np.tril(np.outer(x, x), -1).sum() * np.triu(np.outer(x, x), 1)[0, 2],
+    "differences": lambda x: (
+        (np.diff(x * x, 2) * np.diff(x, prepend=0.0, append=x[:1])).sum() + np.diff(np.outer(x, x), 1, 0)[1, 2]
+    ),
+    "alike": lambda x: (np.full_like(x, 2.0, np.float64) * np.ones_like(x, float) * x).prod() + np.zeros_like(x, dtype=int)[0],
+    "decompositions": lambda x: (
+        np.linalg.svd(np.outer(x, x) + A[:3], compute_uv=False)[1] * np.linalg.qr(A[:3] + np.diag(x), "r")[0, 0]
+        + np.linalg.eigvalsh(np.triu(np.outer(x, A[0])) + np.triu(np.outer(x, A[0]), 1).T, "U")[2]
+    ),
+    "einsum of lists": lambda x: np.einsum(A, [0, 1], x, [1], [0]).prod() + np.einsum("ij,j", A, x, optimize=True)[1],
+    "vector transposed": lambda x: x.T @ x + (x[:, None, None] * A).T[2, 1, 0],
+    "in-place methods": lambda x: _sorted_and_filled(x) @ A[2],
+    "finite": lambda x: np.nan_to_num(x * np.asarray([1.0, 2.0, 3.0]), posinf=3.0).prod() + np.cbrt(x).sum(),
+    "integer shapes": lambda x: (
+        x.reshape(np.int64(3), 1)[2, 0] * np.split(x, np.int64(3))[0].sum() * np.tile(x, np.int64(2))[4]
+    ),
     "values": lambda x: x.sum() if np.allclose(x, x) and np.shape(x) == (3,) and np.argmax(x) == 2 else 0 * x.sum(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

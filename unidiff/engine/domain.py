@@ -14,7 +14,7 @@ from unidiff._typing import Array, Device, DType, Namespace
 from unidiff.engine.indexing import add_at
 from unidiff.engine.operation import Operation
 from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray, wrap_constant
-from unidiff.errors import DTypeError
+from unidiff.errors import DTypeError, NotAnArrayError
 
 
 class Domain:
@@ -47,11 +47,16 @@ class Domain:
         return wrap_constant(self, x) if not self.library.defers and isinstance(x, self.array_types) else x
 
     def accepts(self, x: Any) -> bool:
-        """Whether ``x`` is a Python number or a plain array of the library."""
+        """Whether ``x`` is a Python number or a plain array of the library; raise for a kind of array with rules of its own."""
         if type(x) in self.operands:
             return True
         if not isinstance(x, self.array_types):
             return False
+        if isinstance(x, self.library.refused_types):
+            raise NotAnArrayError(
+                f"{type(x).__module__}.{type(x).__qualname__} means something else by the operations of arrays, so its"
+                " derivatives would be wrong. Convert it to a plain array of the library first."
+            )
         self.operands.add(type(x))
         self.untraceable.add(type(x))
         if not isinstance(x, self.library.scalar_types):

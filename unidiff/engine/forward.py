@@ -22,6 +22,7 @@ class ForwardTrace(Trace):
 
     def variable(self, primal: Array, tangent: Array) -> TracedArray:
         """Return an input of the pass."""
+        self.domain.accepts(primal)
         tangent = self.lower(tangent)
         return self.domain.array_class(self.lower(primal), self, tangent)  # type: ignore[no-any-return]  # the domain's own class
 

@@ -44,6 +44,7 @@ class ReverseTrace(Trace):
 
     def variable(self, primal: Array) -> TracedArray:
         """Return an input of the recording."""
+        self.domain.accepts(primal)
         if self.domain.kind(primal.dtype) == "complex":
             self.has_complex = True
         return self._node(self.lower(primal), None)

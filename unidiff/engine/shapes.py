@@ -41,6 +41,8 @@ def normalize_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if ndim == 0 and axes in ((0,), (-1,)):  # libraries reduce 0-d arrays along one axis, too
+        return ()
     for a in axes:
         if not -ndim <= a < ndim:
             raise ShapeError(f"axis {a} is out of range for an array with {ndim} axes")

@@ -38,6 +38,8 @@ class Library:
         The library's array API namespace.
     array_types : tuple of type
         Its plain arrays, scalars that its functions return included.
+    refused_types : tuple of type
+        Subclasses of those that mean something else by the same operations, so that rules would be wrong for them.
     scalar_types : tuple of type
         Those of them that are immutable scalars, where ``x += 1`` makes a new object.
     freeze : callable or None
@@ -72,6 +74,7 @@ class Library:
     xp: Namespace
     array_types: tuple[type, ...]
     to_numpy: Callable[[Array], Any]
+    refused_types: tuple[type, ...] = ()
     scalar_types: tuple[type, ...] = ()
     to_device: Callable[[Array, Device], Array] | None = None
     own: Callable[[Array, bool], Array] | None = None

@@ -86,7 +86,7 @@ BATCHERS["linalg.solve"] = _solve
 def shifted(axis: int | tuple[int, ...] | None, ndim: int) -> int | tuple[int, ...]:
     """Return the axis or axes of a slice with ``ndim`` axes as axes of the batched array; None means all of the slice's."""
     axes = tuple(a + 1 for a in normalize_axes(axis, ndim))
-    return axes[0] if isinstance(axis, int) else axes
+    return axes[0] if isinstance(axis, int) and axes else axes
 
 
 def _reduction(xp: Namespace, call: Any, flags: Flags, x: Array, *, axis: Any = None, **options: Any) -> Array:
@@ -192,7 +192,7 @@ BATCHERS |= {"concat": _concat, "stack": _stack}
 
 
 def _batched_key(key: Any) -> tuple[Any, ...]:
-    """Return the index with the batch in front; arrays and integers that do not stand together would move their axes before it."""
+    """Return the index with the batch in front; arrays and integers that stand apart would move their axes before it."""
     parts = key if isinstance(key, tuple) else (key,)
     arrays = [i for i, part in enumerate(parts) if isinstance(part, (list, bool)) or hasattr(part, "shape")]
     places = [i for i, part in enumerate(parts) if isinstance(part, int) or i in arrays]

@@ -67,7 +67,7 @@ def _sizes(subscripts: str, inputs: Iterable[Labels], shapes: Iterable[tuple[int
 
 
 def checked(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[Labels, ...], Labels, dict[str, int]]:
-    """Return the labels of the operands and of the result, as `parse` does, and their lengths; raise if something does not fit."""
+    """Return the labels of the operands and of the result, as `parse` does, and their lengths; raise where they do not fit."""
     inputs, output = parse(subscripts, tuple(map(len, shapes)))
     return inputs, output, _sizes(subscripts, inputs, shapes)
 

@@ -35,6 +35,12 @@ def _assigned_part(xp: Namespace, g: Array, shape: tuple[int, ...], value: Any, 
     return xp.where(xp._getitem(last, key) == turns, part, xp.zeros_like(part))
 
 
+def _with_leading_axes(xp: Namespace, part: Array, ndim: int) -> Array:
+    """Give the part the axes of length 1 back that assignment drops from a value with more axes."""
+    missing = ndim - len(part.shape)
+    return xp.reshape(part, (1,) * missing + tuple(part.shape)) if missing > 0 else part
+
+
 def _has_dtype(xp: Namespace, index: Any, kind: str) -> bool:
     return hasattr(index, "dtype") and bool(xp.isdtype(index.dtype, kind))
 
@@ -47,7 +53,7 @@ rule(
     ),
     vjp=(
         lambda xp, g, ans, x, value, key: xp._setitem(g, xp.zeros((), dtype=g.dtype, device=x.device), key),
-        lambda xp, g, ans, x, value, key: _assigned_part(xp, g, x.shape, value, key),
+        lambda xp, g, ans, x, value, key: _with_leading_axes(xp, _assigned_part(xp, g, x.shape, value, key), value.ndim),
     ),
     keep=(2,),
 )

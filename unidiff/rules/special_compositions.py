@@ -36,7 +36,7 @@ def _stirling_rest(z: Array) -> Array:
 
 
 def betaln(xp: Namespace, a: Any, b: Any, /) -> Array:
-    """Evaluate log(abs(B(a, b))), where the larger argument is large without the cancellation of gammaln(b) - gammaln(a + b)."""
+    """Evaluate log(abs(B(a, b))); for large arguments without the cancellation in gammaln(b) - gammaln(a + b)."""
     a, b = both(xp, a, b)
     a, b = xp.minimum(a, b), xp.maximum(a, b)
     tail, bulk = b >= _LARGE, a >= _LARGE
@@ -99,6 +99,17 @@ def betaincc(xp: Namespace, a: Any, b: Any, x: Any, /) -> Array:
 def erfcinv(xp: Namespace, x: Array, /) -> Array:
     """Evaluate the inverse of erfc by that of the normal distribution, which keeps the digits of small arguments."""
     return -xp.special.ndtri(x / 2) / math.sqrt(2)
+
+
+def polygamma(xp: Namespace, n: Any, x: Array, /) -> Array:
+    """Evaluate the n-fold derivative of digamma by the zeta function of Hurwitz."""
+    if not hasattr(n, "shape"):
+        if n == 0:
+            return xp.special.digamma(x)
+        return (-1) ** (n + 1) * math.factorial(n) * xp.special.zeta(n + 1, x)
+    odd = n - 2 * xp.floor(n / 2)
+    value = (2 * odd - 1) * xp.exp(xp.special.gammaln(n + 1)) * xp.special.zeta(n + 1, x)
+    return xp.where(n == 0, xp.special.digamma(x), value)
 
 
 # --- modified Bessel functions of integer order, from those of order 0 and 1

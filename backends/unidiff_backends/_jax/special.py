@@ -19,7 +19,7 @@ _PASSED = ("erf", "erfc")
 _VALUES = (
     *("beta", "betainc", "betaln", "boxcox", "boxcox1p", "digamma", "entr", "erfcx", "erfinv", "exp1", "expi", "expit", "expn"),
     *("gamma", "gammainc", "gammaincc", "gammaln", "hyp1f1", "i0", "i0e", "i1", "i1e", "kl_div", "log_ndtr", "loggamma"),
-    *("logit", "ndtr", "ndtri", "polygamma", "rel_entr", "xlog1py", "xlogy", "zeta"),
+    *("logit", "ndtr", "ndtri", "rel_entr", "xlog1py", "xlogy", "zeta"),
 )
 _NATIVE: Mapping[str, Callable[..., Any]] = {
     **{name: getattr(jsp, name) for name in _VALUES},
@@ -29,8 +29,8 @@ _NATIVE: Mapping[str, Callable[..., Any]] = {
     "log_expit": jax.nn.log_sigmoid,
     "psi": jsp.digamma,
 }
-_ORDERS = {"_sinc": 1, "iv": 0, "ive": 0}
-"""Where functions have an argument that stays a Python number."""
+_ORDERS = {"_sinc": 1, "iv": 0, "ive": 0, "polygamma": 0}
+"""Where functions have an argument that stays a Python number if it is one."""
 
 
 def _namespace() -> Any:
@@ -97,20 +97,21 @@ def _operation(name: str, statics: tuple[Hashable, ...], options: tuple[tuple[st
 
         return push
 
-    return jit(with_tangents(value, *map(push_through, positions)))
+    operation: Callable[..., Any] = jit(with_tangents(value, *map(push_through, positions)))
+    return operation
 
 
 def _by_rule(name: str) -> Callable[..., Any]:
     rule = RULES[_PREFIX + name]
-    arguments, order = rule.arguments, _ORDERS.get(name)
+    arguments, place = rule.arguments, _ORDERS.get(name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if arguments is not None:
             args, kwargs = arguments(*args, **kwargs)
         statics: list[Hashable] = [None] * len(args)
-        if order is not None:
-            statics[order] = args[order]
-        arrays = _floating(*(x for i, x in enumerate(args) if i != order))
+        if place is not None and isinstance(args[place], (int, float)):
+            statics[place] = args[place]
+        arrays = _floating(*(x for x, static in zip(args, statics, strict=True) if static is None))
         return _operation(name, tuple(statics), tuple(kwargs.items()))(*arrays)
 
     return _named(function, name)

@@ -14,6 +14,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.autograd.graph import _engine_run_backward, get_gradient_edge
 
+from unidiff.errors import InPlaceError
 from unidiff_backends._torch.memory import owned
 
 Tensors: TypeAlias = tuple[torch.Tensor, ...]
@@ -118,16 +119,23 @@ class Tape:
         pairs = [(y, ct) for y, ct in zip(self.outs, cotangents, strict=True) if y.requires_grad]
         if not pairs:
             return tuple([_zeros(x) for x in self._aliases])
-        # `torch.autograd.grad` without the checks of its arguments, which take longer than a small backward pass.
-        grads = _engine_run_backward(
-            tuple([y for y, _ in pairs]),
-            tuple([ct for _, ct in pairs]),
-            retain_graph,
-            create_graph,
-            self._aliases,
-            allow_unreachable=True,
-            accumulate_grad=False,
-        )
+        try:
+            # `torch.autograd.grad` without the checks of its arguments, which take longer than a small backward pass.
+            grads = _engine_run_backward(
+                tuple([y for y, _ in pairs]),
+                tuple([ct for _, ct in pairs]),
+                retain_graph,
+                create_graph,
+                self._aliases,
+                allow_unreachable=True,
+                accumulate_grad=False,
+            )
+        except RuntimeError as error:
+            if "modified by an inplace operation" not in str(error):
+                raise
+            raise InPlaceError(
+                "a tensor that the derivative needs was changed in place since the function was evaluated; change a copy"
+            ) from error
         grads = tuple([_zeros(x) if g is None else g for g, x in zip(grads, self._aliases, strict=True)])
         return grads if functorch_active() else owned(grads, self._aliases + cotangents)
 

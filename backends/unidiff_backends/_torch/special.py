@@ -11,6 +11,7 @@ from unidiff.rules import RULES, special_compositions
 from unidiff.rules.einsum import checked
 from unidiff_backends._torch.binding import Call
 from unidiff_backends._torch.custom import differentiating
+from unidiff_backends._torch.incomplete_beta import betainc
 from unidiff_backends._torch.mended import promoted
 from unidiff_backends._torch.rules import NAMESPACE
 
@@ -25,8 +26,7 @@ _VALUES = (
 def _polygamma(n: Any, x: torch.Tensor) -> torch.Tensor:
     if not isinstance(n, torch.Tensor):
         return torch.special.polygamma(int(n), x)
-    value = (1 - 2 * torch.remainder(n + 1, 2)) * torch.exp(torch.special.gammaln(n + 1.0)) * torch.special.zeta(n + 1.0, x)
-    return torch.where(n == 0, torch.special.digamma(x), value)
+    return special_compositions.polygamma(NAMESPACE, n.to(x.dtype), x)
 
 
 _NATIVE: Mapping[str, Callable[..., Any]] = {
@@ -34,6 +34,7 @@ _NATIVE: Mapping[str, Callable[..., Any]] = {
     **{name: getattr(torch.special, f"bessel_{name}") for name in ("j0", "j1", "y0", "y1")},
     **{name: getattr(torch.special, f"modified_bessel_{name}") for name in ("k0", "k1")},
     **{f"{name}e": getattr(torch.special, f"scaled_modified_bessel_{name}") for name in ("k0", "k1")},
+    "betainc": betainc,
     "log_expit": torch.nn.functional.logsigmoid,
     "polygamma": _polygamma,
 }

@@ -13,6 +13,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         api_version=1,
         factory="unidiff_backends.jax:JaxBackend",
         arrays=("jax", "jaxlib"),
+        excludes=("jax.ShapeDtypeStruct",),
         library="jax",
         requires=("jax>=0.6",),
         install='pip install "unidiff-array[jax]"',

@@ -13,6 +13,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         api_version=1,
         factory="unidiff_backends.numpy:NumpyBackend",
         arrays=("numpy",),
+        excludes=("numpy.matrix", "numpy.ma"),
         library="numpy",
         requires=("numpy>=2.1", "array-api-compat>=1.14"),
         install="pip install unidiff-array",

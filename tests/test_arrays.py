@@ -59,6 +59,33 @@ def test_asarray(backend, obj, real_dtype):
     np.testing.assert_array_equal(ud.to_numpy(x), np.asarray(obj, real_dtype))
 
 
+@pytest.mark.parametrize(
+    "obj",
+    ["text", ["text"], None, object(), {"a": 1.0}, {1.0}, [[1.0], [1.0, 2.0]], 2**70, np.asarray(["a"]), np.asarray([None])],
+    ids=repr,
+)
+def test_asarray_of_what_is_not_made_of_numbers(backend, obj):
+    with pytest.raises(NotAnArrayError):
+        ud.asarray(obj, backend=backend)
+
+
+@pytest.mark.parametrize("dtype", ["float63", "sum", "", 3, object()], ids=lambda x: str(x)[:7])
+def test_asarray_with_an_unknown_dtype(backend, dtype):
+    with pytest.raises(DTypeError, match="no dtype"):
+        ud.asarray([1.0], backend=backend, dtype=dtype)
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cpu:99", 3.5, object()], ids=lambda x: str(x)[:7])
+def test_conversion_to_an_unknown_device(backend, device):
+    other = next(name for name in ud.backends() if name != backend)
+    for convert in (
+        lambda: ud.asarray([1.0], backend=backend, device=device),
+        lambda: ud.to_backend(ud.asarray([1.0], backend=other, dtype="float32"), backend, device=device),
+    ):
+        with pytest.raises(DeviceError):
+            convert()
+
+
 def test_asarray_takes_dtypes_of_the_backend_and_devices(backend, xp):
     x = ud.asarray([1, 2], backend=backend, dtype=xp.float32, device=ud.device(xp.zeros(1)))
     assert dtype_of(x) == "float32"

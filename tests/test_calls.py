@@ -3,7 +3,7 @@ import pytest
 
 import unidiff as ud
 from unidiff.calls import Call, Output, checked_argnums, own
-from unidiff.errors import MixedBackendsError
+from unidiff.errors import DTypeError, MixedBackendsError, NotAnArrayError, ShapeError, TreeError
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,60 @@ def test_naming_the_backend_of_the_arrays_changes_nothing(named):
     for name in others:
         with pytest.raises(MixedBackendsError, match=f"backend='{name}'"):
             ud.grad(lambda x: (x * x).sum(), backend=name)(x)
+
+
+PRIMAL = [1.0, 2.0]
+WRONG = {
+    "shape": (lambda array: array([1.0, 2.0, 3.0]), ShapeError),
+    "broadcastable": (lambda array: array(1.0), ShapeError),
+    "number": (lambda array: 1.0, ShapeError),
+    "dtype": (lambda array: array(PRIMAL, "float32"), DTypeError),
+    "integer": (lambda array: array([1, 2], "int32"), DTypeError),
+    "complex": (lambda array: array(PRIMAL, "complex128"), DTypeError),
+    "list": (lambda array: [1.0, 2.0], TreeError),
+    "none": (lambda array: None, TreeError),
+    "dict": (lambda array: {"a": array(PRIMAL)}, TreeError),
+    "text": (lambda array: "text", NotAnArrayError),
+    "object": (lambda array: object(), NotAnArrayError),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_tangents_and_cotangents_are_named(array, name):
+    make, error = WRONG[name]
+    x, wrong = array(PRIMAL), make(array)
+
+    def double(p):
+        return {"y": [2.0 * p["w"]]}
+
+    for what, where, run in [
+        ("tangent", "tangent 0", lambda: ud.jvp(lambda x: 2.0 * x, (x,), (wrong,))),
+        ("tangent", "tangent 1", lambda: ud.linearize(lambda x, y: x * y, x, x)[1](x, wrong)),
+        ("tangent", "tangent 0", lambda: ud.hvp(lambda x: ud.array_namespace(x).sum(x * x), (x,), (wrong,))),
+        ("tangent", r"tangent 0\['w'\]", lambda: ud.jvp(double, ({"w": x},), ({"w": wrong},))),
+        ("cotangent", "cotangent", lambda: ud.vjp(lambda x: 2.0 * x, x)[1](wrong)),
+        ("cotangent", r"cotangent\['y'\]\[0\]", lambda: ud.vjp(double, {"w": x})[1]({"y": [wrong]})),
+    ]:
+        with pytest.raises(error, match=what if error is TreeError else where):
+            run()
+
+
+def test_tangents_of_another_library(backend, array):
+    other = next(name for name in ud.backends() if name != backend)
+    x, t = array(PRIMAL), ud.asarray(np.asarray(PRIMAL), backend=other)
+    for run in (lambda: ud.jvp(lambda x: x, (x,), (t,)), lambda: ud.vjp(lambda x: x, x)[1](t)):
+        with pytest.raises(MixedBackendsError, match=other):
+            run()
+
+
+def test_outputs_that_are_not_made_of_numbers_have_no_derivative():
+    x, names = np.asarray(PRIMAL), np.asarray(["a", "b"])
+    with pytest.raises(DTypeError, match=r"output\['names'\].*has_aux"):
+        ud.jvp(lambda x: {"names": names, "x": x}, (x,), (x,))
+    assert ud.grad(lambda x: (x.sum(), names), has_aux=True)(x)[1].tolist() == ["a", "b"]
+
+
+def test_no_arrays_to_differentiate_among_arrays(array, check):
+    value, gradient = ud.value_and_grad(lambda params, x: ud.array_namespace(x).sum(x))({}, array(PRIMAL))
+    check(value, np.asarray(3.0))
+    assert gradient == {}

@@ -135,13 +135,25 @@ def test_kinks_are_inconclusive_rather_than_right(array, f):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"order": 0}, "order"), ({"modes": ()}, "modes"), ({"modes": ("fwd", "sideways")}, "modes"), ({"modes": "fwd"}, "modes")],
+    [
+        ({"order": 0}, "order"),
+        ({"order": "2"}, "order"),
+        ({"modes": ()}, "modes"),
+        ({"modes": ("fwd", "sideways")}, "modes"),
+        ({"modes": "fwd"}, "modes"),
+    ],
 )
 def test_arguments(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         ud.check_grads(lambda x: x, (1.0,), **arguments)
     with pytest.raises(ArgumentError, match="args must be a tuple"):
         ud.check_grads(lambda x: x, 1.0)
+
+
+@pytest.mark.parametrize(("f", "args"), [(lambda x: None, (1.0,)), (lambda x: {}, (1.0,)), (lambda: 1.0, ())])
+def test_a_check_of_nothing_does_not_pass(f, args):
+    with pytest.raises(ArgumentError, match="nothing to check"):
+        ud.check_grads(f, args)
 
 
 def test_directions_are_reproducible(array):

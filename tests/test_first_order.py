@@ -297,6 +297,29 @@ def test_inputs_are_not_changed(array):
     assert ud.to_numpy(y).tolist() == Y
 
 
+def test_results_share_no_memory_with_constants(backend, array):
+    if not ud.get_backend(backend).info.capabilities.mutation:
+        pytest.skip("arrays of this library cannot be changed")
+    x, t, c, scalar = array(X), array(Y), array(Y), array(1.0)
+
+    def f(x):
+        return (c, c[1:], x), {"c": c, "view": c[1:], "scalar": scalar}
+
+    _, pullback, vjp_aux = ud.vjp(f, x, has_aux=True)
+    _, push, lin_aux = ud.linearize(f, x, has_aux=True)
+    results = [
+        ud.jvp(f, (x,), (t,), has_aux=True),
+        (ud.vjp(f, x, has_aux=True)[0], vjp_aux, lin_aux, push(t), pullback((t, t[1:], t))),
+        ud.value_and_grad(lambda x: (scalar, (c, scalar)), has_aux=True)(x),
+        ud.value_and_grad(lambda x: scalar)(x),
+        ud.jacobian(f, has_aux=True)(x),
+    ]
+    leaves = ud.tree.leaves(results)
+    assert not shared(leaves, [x, t, c, scalar])
+    for i, y in enumerate(leaves):
+        assert not shared([y], leaves[:i]), i
+
+
 # --- the user's exceptions and threads
 
 
@@ -328,6 +351,36 @@ def test_exceptions_of_the_function_pass_untouched(array, check, run):
         run(f, array(X))
     assert raised.value is error
     check(ud.grad(lambda x: ud.array_namespace(x).sum(x * x))(array(X)), 2 * np.asarray(X))
+
+
+def test_modes_in_several_threads_at_once(array):
+    def cube(x):
+        return ud.array_namespace(x).sum(x * x * x)
+
+    x = np.asarray(X)
+    wrong = []
+
+    def work(run, want):
+        for _ in range(10):
+            try:
+                np.testing.assert_allclose(ud.to_numpy(run(array(X))), want, rtol=1e-12)
+            except BaseException as error:  # noqa: BLE001  # reported below
+                wrong.append(error)
+
+    runs = [
+        (lambda x: ud.grad(cube)(x), 3 * x * x),
+        (lambda x: ud.jvp(cube, (x,), (x,))[1], np.sum(3 * x**3)),
+        (lambda x: ud.hessian(cube)(x), np.diag(6 * x)),
+        (lambda x: ud.jacfwd(lambda x: x * x)(x), np.diag(2 * x)),
+        (lambda x: ud.linearize(cube, x)[1](x), np.sum(3 * x**3)),
+        (lambda x: ud.grad(lambda x: ud.array_namespace(x).sum(ud.grad(cube)(x)))(x), 6 * x),
+    ]
+    threads = [threading.Thread(target=work, args=run) for run in runs * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_threads(array):

@@ -11,7 +11,7 @@ NAMES = {
     "array_namespace", "namespace", "backends", "get_backend", "asarray", "to_backend", "to_numpy", "device", "to_device",
     "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian", "hvp", "stop_gradient",
     "check_grads", "tree", "errors", "register_backend", "hookimpl", "Backend", "BackendInfo", "Capabilities",
-    "ComplexJacobian",
+    "ComplexJacobian", "einsum", "special",
 }  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def test_all_is_exact():
     assert all(hasattr(ud, name) for name in ud.__all__)
 
 
-@pytest.mark.parametrize("name", sorted(NAMES - {"tree", "errors", "hookimpl"}))
+@pytest.mark.parametrize("name", sorted(NAMES - {"tree", "errors", "hookimpl", "special"}))
 def test_public_objects_have_documentation_with_an_example(name):
     doc = inspect.getdoc(getattr(ud, name))
     assert doc
@@ -59,7 +59,14 @@ def test_errors_are_built_in_types_too():
         assert issubclass(getattr(ud.errors, name), builtin)
 
 
+@pytest.mark.parametrize("name", sorted(ud.special.__all__))
+def test_special_functions_have_documentation_with_an_example(name):
+    doc = inspect.getdoc(getattr(ud.special, name))
+    assert all(section in doc.splitlines() for section in ("Parameters", "Returns", "Raises", "Notes", "Examples"))
+
+
 MODULES = [module.name for module in pkgutil.iter_modules(ud.__path__) if not module.ispkg and module.name != "__main__"]
+MODULES += [f"special.{module.name}" for module in pkgutil.iter_modules(ud.special.__path__)]
 
 
 @pytest.mark.parametrize("name", ["__init__", *MODULES])
@@ -67,5 +74,5 @@ def test_examples_in_the_documentation_run(name):
     module = ud if name == "__init__" else importlib.import_module(f"unidiff.{name}")
     results = doctest.testmod(module)
     assert results.failed == 0
-    if name in ("first_order", "jacobians", "arrays", "tree", "registry", "checking", "__init__"):
+    if name in ("first_order", "jacobians", "arrays", "tree", "registry", "checking", "contraction", "special.error", "__init__"):
         assert results.attempted > 0

@@ -11,6 +11,7 @@ import unidiff as ud
 from unidiff import registry
 from unidiff.backend import API_VERSION
 from unidiff.errors import BackendLoadError, PluginError, UnknownBackendError
+from unidiff.plugins import DISTRIBUTION
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ def plugin(*infos, hook="unidiff_register_backends", mark=True):
 
     module = types.ModuleType("plugin")
     setattr(module, hook, ud.hookimpl(register) if mark else register)
+    return module
+
+
+def returning(result):
+    module = types.ModuleType("plugin")
+    module.unidiff_register_backends = ud.hookimpl(lambda: result)
     return module
 
 
@@ -95,6 +102,17 @@ def test_the_official_backends_come_through_entry_points():
         ("info", EntryPoint("bad", lambda: plugin(info("bad", api_version=0))), "upgrade the plugin"),
         ("info", EntryPoint("bad", lambda: plugin(info("bad", factory="no_colon"))), "package.module:Class"),
         ("info", EntryPoint("bad", lambda: plugin(info("bad", arrays="torch"))), "tuple"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", arrays=None))), "arrays"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", arrays=("not a module",)))), "root modules"),
+        ("info", EntryPoint("bad", lambda: plugin(info(name=3))), "name"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", api_version="1"))), "api_version"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", factory=Fake))), "factory"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", capabilities=None))), "Capabilities"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", requires="torch"))), "requires"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", requires=("torch~=2",)))), "comparison"),
+        ("info", EntryPoint("bad", lambda: returning(None)), "must yield BackendInfo"),
+        ("info", EntryPoint("bad", lambda: returning(info())), "must yield BackendInfo"),
+        ("import", EntryPoint("bad", importing(SystemExit("bye"))), "bye"),
         ("info", EntryPoint("zbad", lambda: plugin(info("good")), "clashing", "0.1"), "good-plugin 3.0"),
         ("info", EntryPoint("zbad", lambda: plugin(info("good")), "clashing", "0.1"), "clashing 0.1"),
     ],
@@ -111,6 +129,16 @@ def test_a_broken_plugin_is_recorded_and_stops_no_other(install, phase, entry_po
     with pytest.raises(BackendLoadError, match=record.distribution) as raised:
         ud.get_backend(entry_point.name)
     assert raised.value.__cause__ is record.error
+
+
+def test_no_plugin_takes_the_name_of_a_backend_that_comes_with_unidiff(install):
+    install(
+        EntryPoint("aaa", lambda: plugin(info("own")), "other", "1.0"),
+        EntryPoint("own", lambda: plugin(info("own")), DISTRIBUTION),
+    )
+    (record,) = registry.broken()
+    assert record.name == "aaa"
+    assert isinstance(ud.get_backend("own").backend, Fake)
 
 
 def test_a_plugin_that_fails_midway_leaves_nothing_behind(install):
@@ -204,7 +232,9 @@ def test_dispatch_follows_subclasses_and_what_a_type_says(clean_registry):
     assert ud.get_backend(Says()).name == "numpy"
 
 
-@pytest.mark.parametrize("thing", [np.dtype("float64"), np.random.default_rng(0), np, np.sin], ids=["dtype", "generator", "module", "ufunc"])
+@pytest.mark.parametrize(
+    "thing", [np.dtype("float64"), np.random.default_rng(0), np, np.sin], ids=["dtype", "generator", "module", "ufunc"]
+)
 def test_objects_of_a_library_that_are_no_arrays_have_no_backend(thing):
     assert registry.of_type(thing) is None
 
@@ -298,3 +328,38 @@ def test_malformed_requirements(requirement):
 
     with pytest.raises(PluginError, match="requirement"):
         unmet(requirement)
+
+
+@pytest.mark.parametrize("error", [ImportError("no library"), OSError("no driver"), SystemExit(3)], ids=repr)
+def test_a_backend_that_fails_to_load_says_how_to_install_what_is_missing(install, monkeypatch, error):
+    def fail():
+        raise error
+
+    install(EntryPoint("bad", lambda: plugin(info("bad", install="pip install bad"))), GOOD)
+    monkeypatch.setattr(sys.modules["tests_fake_backend"], "Fake", fail)
+    with pytest.raises(BackendLoadError, match="failed to load") as raised:
+        ud.get_backend("bad")
+    assert ("pip install bad" in str(raised.value)) == isinstance(error, ImportError)
+
+
+@pytest.mark.parametrize("name", [3, None, 1.5, b"numpy", ["numpy"], np.ones(2), "tensorflow"], ids=repr)
+def test_only_a_name_names_a_backend(name):
+    uses = [ud.namespace, lambda b: ud.to_backend(1.0, b)]
+    if name is not None:  # which leaves the choice to the arrays
+        uses += [lambda b: ud.asarray([1.0], backend=b), lambda b: ud.grad(lambda x: x, backend=b)(1.0)]
+        uses += [lambda b: ud.jvp(lambda x: x, (np.ones(2),), (np.ones(2),), backend=b)]
+    for use in uses:
+        with pytest.raises(UnknownBackendError, match="Installed: numpy"):
+            use(name)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_classes_that_are_no_arrays_of_the_standard_belong_to_no_backend():
+    x = np.asarray([1.0, 2.0])
+    for other in (np.matrix([[1.0, 2.0]]), np.ma.masked_array(x, [0, 1])):
+        with pytest.raises(UnknownBackendError, match=type(other).__name__):
+            ud.grad(lambda x: (x * x).sum())(other)
+        with pytest.raises(UnknownBackendError, match=type(other).__name__):
+            ud.array_namespace(other)
+        assert ud.grad(lambda x, other=other: ((x * x).sum(), other), has_aux=True)(x)[1] is other
+    assert ud.get_backend(x.view(np.recarray)).name == "numpy"

@@ -219,7 +219,9 @@ def _load(name: str) -> CompleteBackend:
             text = "".join(traceback.format_exception(error))
             _failed[name] = BrokenPlugin(name, registration.distribution, registration.version, "load", error, text)
             remedy = _install(registration.info) if isinstance(error, ImportError) else ""
-            raise BackendLoadError(f"The backend {name!r} of {registration.origin} failed to load: {error!r}.{remedy}") from error
+            raise BackendLoadError(
+                f"The backend {name!r} of {registration.origin} failed to load: {error!r}.{remedy}"
+            ) from error
         _failed.pop(name, None)
         return _loaded.setdefault(name, backend)
 

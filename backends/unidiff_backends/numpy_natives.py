@@ -14,6 +14,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from unidiff.rules import RULES
+from unidiff.rules.einsum import checked
 
 
 def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -146,11 +147,18 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     return full(x.shape, 1, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
+def einsum(subscripts: str, /, *operands: Any) -> Any:
+    """Return the Einstein summation; more than two operands are contracted pair by pair."""
+    checked(subscripts, [np.shape(x) for x in operands])
+    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
+
+
 NATIVES: dict[str, Callable[..., Any]] = {
     "_products_of_others": products_of_others,
     "all": _reduction(np.logical_and),
     "any": _reduction(np.logical_or),
     "broadcast_to": broadcast_to,
+    "einsum": einsum,
     "expand_dims": expand_dims,
     "full": full,
     "full_like": full_like,

@@ -287,14 +287,14 @@ def test_conversion_shares_memory_where_it_can():
 
 @pytest.mark.parametrize("dtype", ["float64", "complex128", "int64", np.float64, jnp.float64, np.dtype("uint64")])
 def test_wide_dtypes_raise_while_they_are_disabled(dtype):
-    with jax.enable_x64(False), pytest.raises(ud.errors.DTypeError, match="JAX_ENABLE_X64"):
+    with jax.enable_x64(False), pytest.raises(ud.ud.errors.DTypeError, match="JAX_ENABLE_X64"):
         ud.asarray([1, 2], backend="jax", dtype=dtype)
 
 
 @pytest.mark.parametrize("convert", [lambda x: ud.asarray(x, backend="jax"), lambda x: ud.to_backend(x, "jax")])
 def test_wide_arrays_raise_while_they_are_disabled(convert):
     with jax.enable_x64(False):
-        with pytest.raises(ud.errors.DTypeError, match="JAX_ENABLE_X64"):
+        with pytest.raises(ud.ud.errors.DTypeError, match="JAX_ENABLE_X64"):
             convert(np.ones(2))
         assert convert(np.ones(2, np.float32)).dtype == "float32"
 
@@ -306,7 +306,7 @@ def test_numbers_without_a_dtype_take_the_default(backend):
 
 
 def test_unknown_dtype_raises(backend):
-    with pytest.raises(ud.errors.DTypeError, match="float63"):
+    with pytest.raises(ud.ud.errors.DTypeError, match="float63"):
         backend.asarray(1.0, dtype="float63")
 
 
@@ -398,3 +398,52 @@ def test_results_stay_on_the_device_of_the_input():
         """,
         XLA_FLAGS="--xla_force_host_platform_device_count=2",
     )
+
+
+def test_tangents_on_another_device_raise_and_sharded_arrays_go_together():
+    run(
+        """
+        import jax, jax.numpy as jnp, numpy as np, unidiff as ud
+        first, second = jax.devices()
+        x, t = jax.device_put(jnp.ones(4), second), jax.device_put(jnp.ones(4), first)
+        for call in (
+            lambda: ud.jvp(lambda x: 2 * x, (x,), (t,)),
+            lambda: ud.linearize(lambda x: 2 * x, x)[1](t),
+            lambda: ud.vjp(lambda x: {"y": 2 * x}, x)[1]({"y": t}),
+        ):
+            try:
+                call()
+            except ud.errors.MixedDevicesError as error:
+                assert "cpu:0" in str(error) and "cpu:1" in str(error)
+            else:
+                raise AssertionError
+
+        mesh = jax.sharding.Mesh(np.asarray(jax.devices()), ("i",))
+        def on(*axes):
+            return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+
+        batch = jax.device_put(jnp.arange(4.0), on("i"))
+        weight = jax.device_put(jnp.float32(2.0), on())
+        replicated = jax.device_put(jnp.arange(4.0), on())
+        loss = lambda w, x: (w * x * x).sum()
+        assert ud.grad(loss)(weight, batch) == 14
+        gradients = ud.grad(loss, (0, 1))(2.0, batch)
+        assert gradients[0] == 14 and (gradients[1] == 4 * batch).all()
+        assert (ud.grad(loss, 1)(replicated, batch) == 2 * batch * batch).all()
+        assert (ud.grad(lambda x: 3.0)(batch) == 0).all()
+        out, tangent = ud.jvp(lambda x: (x * x, 3, 2.0), (batch,), (replicated,))
+        assert (tangent[0] == 2 * batch * batch).all() and tangent[1:] == (0, 0)
+        assert (ud.hessian(lambda x: (x**3).sum())(batch) == jnp.diag(6 * batch)).all()
+        """,
+        XLA_FLAGS="--xla_force_host_platform_device_count=2",
+    )
+
+
+def test_random_keys_are_no_numbers_but_travel(backend):
+    x, key = jnp.ones(2), jax.random.key(0)
+    assert ud.grad(lambda x, key: (x * jax.random.normal(key, (2,))).sum())(x, key).shape == (2,)
+    assert (ud.grad(lambda x: (x.sum(), key), has_aux=True)(x)[1]) is not None
+    with pytest.raises(ud.errors.DTypeError, match="key"):
+        ud.grad(lambda key: 1.0)(key)
+    with pytest.raises(ud.errors.DTypeError, match="has_aux"):
+        ud.jvp(lambda x: (x, key), (x,), (x,))

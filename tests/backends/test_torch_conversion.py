@@ -139,3 +139,32 @@ def test_conversion_of_traced_tensors_is_refused(mode, convert, error):
 def test_to_numpy_of_a_tensor_that_requires_grad():
     with pytest.raises(errors.TracedConversionError, match="stop_gradient"):
         BACKEND.to_numpy(tensor(1.0).requires_grad_())
+
+
+def test_tangents_and_cotangents_on_another_device():
+    import unidiff as ud
+
+    x, elsewhere = torch.ones(3), torch.ones(3, device="meta")
+    for run in (
+        lambda: ud.jvp(lambda x: 2 * x, (x,), (elsewhere,)),
+        lambda: ud.linearize(lambda x: 2 * x, x)[1](elsewhere),
+        lambda: ud.vjp(lambda x: {"y": 2 * x}, x)[1]({"y": elsewhere}),
+        lambda: ud.grad(lambda x, y: (x * y).sum())(x, elsewhere),
+    ):
+        with pytest.raises(errors.MixedDevicesError, match="meta"):
+            run()
+
+
+def test_tensors_without_values_do_not_convert():
+    with pytest.raises(errors.DeviceError, match="no values"):
+        BACKEND.to_numpy(torch.ones(3, device="meta"))
+    with pytest.raises(errors.DTypeError, match="bfloat16"):
+        BACKEND.to_numpy(torch.ones(3, dtype=torch.bfloat16))
+
+
+def test_a_primal_changed_in_place_before_the_pullback_raises():
+    x = torch.ones(3)
+    _, pullback = BACKEND.vjp(lambda x: (x * x,), (x,))
+    x += 1
+    with pytest.raises(errors.InPlaceError, match="change a copy"):
+        pullback((torch.ones(3),))

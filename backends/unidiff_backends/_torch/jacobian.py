@@ -28,6 +28,7 @@ def jacfwd(f: TensorFunction, primals: Tensors, *, has_aux: bool = False) -> Any
 
     columns = _map_over_basis(push, primals)
     outs, *aux = results
+    aux = [tuple(map(_own, part)) for part in aux]
     jac = [
         [_own(block.movedim(0, -1).reshape(y.shape + x.shape)) for block, x in zip(_split(c, primals), primals, strict=True)]
         for c, y in zip(columns, outs, strict=True)

@@ -5,6 +5,7 @@ from functools import partial, wraps
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+import array_api_compat.torch as xp
 import torch
 
 from unidiff.rules import RULES, special_compositions
@@ -16,17 +17,16 @@ from unidiff_backends._torch.mended import promoted
 from unidiff_backends._torch.rules import NAMESPACE
 
 _PREFIX = "special."
-_PASSED = ("erf", "erfc", "erfinv", "digamma", "exp2", "gammaln", "ndtr", "psi")
+_PASSED = ("erf", "erfc", "erfinv", "exp2", "ndtr")
 _VALUES = (
-    *("entr", "erfcx", "expit", "gammainc", "gammaincc", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "ndtri"),
-    *("xlog1py", "xlogy", "zeta"),
+    *("digamma", "entr", "erfcx", "expit", "gammainc", "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "ndtri"),
+    *("psi", "xlog1py", "xlogy", "zeta"),
 )
 
 
 def _polygamma(n: Any, x: torch.Tensor) -> torch.Tensor:
-    if not isinstance(n, torch.Tensor):
-        return torch.special.polygamma(int(n), x)
-    return special_compositions.polygamma(NAMESPACE, n.to(x.dtype), x)
+    # PyTorch's own has 9 digits for n = 1, which is why digamma and gammaln, whose derivatives it is, take to the rules too.
+    return special_compositions.polygamma(NAMESPACE, n.to(x.dtype) if isinstance(n, torch.Tensor) else n, x)
 
 
 _NATIVE: Mapping[str, Callable[..., Any]] = {
@@ -102,6 +102,7 @@ SPECIAL: Mapping[str, Callable[..., Any]] = MappingProxyType(_functions())
 
 NAMESPACE.special = ModuleType(f"{NAMESPACE.__name__}.special")
 vars(NAMESPACE.special).update(SPECIAL)
+vars(NAMESPACE)["__array_namespace_info__"] = xp.__array_namespace_info__
 
 
 def module(name: str) -> ModuleType:

@@ -119,7 +119,9 @@ def test_core_modules_import_downwards(path):
 @pytest.mark.parametrize("walk", [outermost, ast.walk], ids=["at import", "anywhere"])
 def test_imports_have_no_cycle(walk):
     """Also counting imports inside functions and those for type checkers; "unidiff" itself gathers what its modules define."""
-    graph = {name: {m for m in imports(path, walk) if m in MODULES and m not in {name, "unidiff"}} for name, path in MODULES.items()}
+    graph = {
+        name: {m for m in imports(path, walk) if m in MODULES and m not in {name, "unidiff"}} for name, path in MODULES.items()
+    }
     order = []
     while graph:
         free = [name for name, targets in graph.items() if not targets & graph.keys()]

@@ -14,11 +14,17 @@ PROGRAMS = {
     "product": (lambda xp, x: xp.sin(x) * xp.exp(x * x), lambda x: mpmath.sin(x) * mpmath.exp(x * x)),
     "quotient": (lambda xp, x: xp.log1p(x * x) / (2 + xp.cos(x)), lambda x: mpmath.log1p(x * x) / (2 + mpmath.cos(x))),
     "powers": (lambda xp, x: x**2.5 + xp.pow(x, x) + xp.sqrt(x), lambda x: x**2.5 + x**x + mpmath.sqrt(x)),
-    "inverses": (lambda xp, x: xp.atan(x) * xp.asinh(x) - xp.asin(x), lambda x: mpmath.atan(x) * mpmath.asinh(x) - mpmath.asin(x)),
+    "inverses": (
+        lambda xp, x: xp.atan(x) * xp.asinh(x) - xp.asin(x),
+        lambda x: mpmath.atan(x) * mpmath.asinh(x) - mpmath.asin(x),
+    ),
     "loop": (lambda xp, x: _logistic_map(x), lambda x: _logistic_map(x)),
-    "array": (lambda xp, x: xp.sum(xp.cumulative_prod(xp.stack([x, x + 1, xp.tanh(x)]))), lambda x: x + x * (x + 1) * (1 + mpmath.tanh(x))),
+    "array": (
+        lambda xp, x: xp.sum(xp.cumulative_prod(xp.stack([x, x + 1, xp.tanh(x)]))),
+        lambda x: x + x * (x + 1) * (1 + mpmath.tanh(x)),
+    ),
     "linear algebra": (lambda xp, x: _quadratic_form(xp, x), lambda x: 2 + 2 * x * x + x**4),
-}  # fmt: skip
+}
 
 
 def _logistic_map(x):

@@ -16,8 +16,11 @@ import numpy as np
 from unidiff.rules import RULES
 from unidiff.rules.einsum import checked
 
+_ADD: Any = np.add  # the stubs know keepdims as a literal only
+_MULTIPLY: Any = np.multiply
 
-def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
+
+def _reduction(ufunc: Any) -> Callable[..., Any]:
     def reduce(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -26,7 +29,7 @@ def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """Return the product."""
-    return np.multiply.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return _MULTIPLY.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 _total = _reduction(np.add)
@@ -36,7 +39,7 @@ def summation(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool 
     """Return the sum; along a short last axis, such as that of points, NumPy spends its time on going from row to row."""
     short = x.size > _LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT
     if not short or dtype not in (None, x.dtype) or x.dtype not in _SUMMED_AS_THEY_ARE:
-        return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        return _ADD.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
     total = x[..., 0] + x[..., 1]
     for i in range(2, x.shape[-1]):
         total += x[..., i]

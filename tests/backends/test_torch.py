@@ -8,7 +8,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.backends.torch_modes import BACKEND, F64, MODES, by_jvp, in_functorch, tensor  # noqa: E402  # after the check that torch is there
-
 from unidiff import errors  # noqa: E402  # after the check that torch is there
 
 

@@ -6,7 +6,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.backends.torch_modes import BACKEND, F64, MODES, tensor  # noqa: E402  # after the check that torch is there
-
 from unidiff import errors  # noqa: E402  # after the check that torch is there
 
 # Devices and conversion. The meta device exists everywhere and shows where an array was created.

@@ -100,7 +100,7 @@ def test_outputs_that_are_inputs_constants_or_equal(engine, xp):
 
 def test_unused_inputs_have_zero_gradients(engine, xp):
     x, y = xp.asarray([1.0, 2.0]), xp.asarray([[3.0]], dtype=xp.float32)
-    _, (gx, gy) = engine.value_and_grad(lambda x, y: (xp.sum(x),), (x, y))
+    _, (_, gy) = engine.value_and_grad(lambda x, y: (xp.sum(x),), (x, y))
     assert gy.shape == (1, 1)
     assert gy.dtype == xp.float32
     assert float(xp.sum(xp.abs(gy))) == 0.0
@@ -177,11 +177,9 @@ def test_a_constant_changed_after_its_use_raises_or_has_no_effect(size, operatio
     if operation == "index":
         want[...] = 0.0
         want[0] = 4.0 * size
-    try:
-        got = ud.grad(f)(x)
-    except ValueError as error:
-        assert "read-only" in str(error)
-        assert size == 20_000
+    if size == 20_000 and operation in {"multiply", "matmul", "index"}:
+        with pytest.raises(ValueError, match="read-only"):
+            ud.grad(f)(x)
     else:
-        np.testing.assert_allclose(got, want)
+        np.testing.assert_allclose(ud.grad(f)(x), want)
     assert constant.flags.writeable

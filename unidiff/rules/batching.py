@@ -16,9 +16,9 @@ Flags = tuple[bool, ...]
 # --- functions that broadcast
 
 _BROADCASTING = (
-    "abs astype ceil conj copysign floor floor_divide imag isfinite isinf isnan real round sign signbit trunc where equal not_equal"
-    " less less_equal greater greater_equal logical_and logical_not logical_or logical_xor bitwise_and bitwise_or bitwise_xor"
-    " bitwise_invert bitwise_left_shift bitwise_right_shift"
+    "abs astype ceil conj copysign floor floor_divide imag isfinite isinf isnan real round sign signbit trunc where"
+    " equal not_equal less less_equal greater greater_equal logical_and logical_not logical_or logical_xor"
+    " bitwise_and bitwise_or bitwise_xor bitwise_invert bitwise_left_shift bitwise_right_shift"
 )
 BATCHERS |= dict.fromkeys(_BROADCASTING.split(), batch_elementwise)
 

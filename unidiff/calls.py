@@ -131,8 +131,8 @@ class Call:
             return b.asarray(x, dtype=scalar_dtype(b, x, arrays), device=b.device(arrays[0]) if arrays else None)
         if kind is None and not hasattr(x, "__array_namespace__"):
             raise NotAnArrayError(
-                f"{self.path(k, 'Argument')} is {x!r:.200} of type {type(x).__qualname__}, which is neither an array nor a Python float; "
-                "leave it out of argnums, pass it by keyword, or make it an array."
+                f"{self.path(k, 'Argument')} is {x!r:.200} of type {type(x).__qualname__}, which is neither an array nor a "
+                "Python float; leave it out of argnums, pass it by keyword, or make it an array."
             )
         if kind is None:
             raise registry.unknown_type(type(x))

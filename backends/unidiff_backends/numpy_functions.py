@@ -89,6 +89,7 @@ def _dot(xp: Any) -> Function:
     def dot(a: Any, b: Any) -> Any:
         if np.ndim(a) == 0 or np.ndim(b) == 0:
             return xp.multiply(a, b)
+        a, b = xp.asarray(a), xp.asarray(b)
         if b.ndim <= 2:
             return xp.matmul(a, b)
         return xp.tensordot(a, b, axes=((a.ndim - 1,), (b.ndim - 2,)))
@@ -109,6 +110,7 @@ def _diag(xp: Any) -> Function:
 
 def _convolve(xp: Any) -> Function:
     def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+        a, v = xp.asarray(a), xp.asarray(v)
         n, m = a.shape[0], v.shape[0]
         places = xp.expand_dims(xp.arange(n), axis=1) + xp.expand_dims(xp.arange(m), axis=0)
         full = xp._scatter(_outer(xp)(a, v), (n + m - 1,), (places,))

@@ -67,9 +67,7 @@ def test_hessian_of_a_vector_function_is_symmetric_in_all_four_mode_pairs(engine
     reverse_over_reverse = [pull((identity[i, :],))[0] for i in range(3)]
     slope = lambda i: lambda x: (engine.jvp(lambda x: (f(x),), (x,), (identity[i, :],))[1][0],)
     reverse_over_forward = [engine.value_and_grad(slope(i), (x,))[1][0] for i in range(3)]
-    forward_over_forward = [
-        xp.stack([engine.jvp(slope(i), (x,), (identity[j, :],))[1][0] for j in range(3)]) for i in range(3)
-    ]
+    forward_over_forward = [xp.stack([engine.jvp(slope(i), (x,), (identity[j, :],))[1][0] for j in range(3)]) for i in range(3)]
     hessians = [
         np.asarray(xp.stack(rows))
         for rows in (forward_over_reverse, reverse_over_reverse, reverse_over_forward, forward_over_forward)

@@ -172,7 +172,7 @@ def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
                 return x2._trace.right(op, x1, x2)
         elif not (isinstance(x1, TracedArray) or isinstance(x2, TracedArray)):
             return raw(x1, x2)
-        return dispatch(domain, op, (x1, x2), {})
+        return dispatch(domain, op, _with_arrays(domain, (x1, x2), (0, 1)), {})
 
     return function
 
@@ -180,6 +180,7 @@ def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
 def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
     arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
     most = _most_positional(op.rule)
+    operands = () if op.rule.variadic else tuple(i for i, push in enumerate(op.rule.jvps) if push is not None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if arguments is None and not kwargs and args and type(args[0]) is traced:
@@ -190,6 +191,8 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
                 return trace.pair(op, args[0], args[1])
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         constants = _constant_keywords(op.name, keywords) if keywords else keywords
+        if len(operands) > 1:
+            positional = _with_arrays(domain, positional, operands)
         if (
             positional
             and type(positional[0]) is traced
@@ -207,6 +210,18 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
     return function
 
 
+def _with_arrays(domain: Domain, args: tuple[Any, ...], positions: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return the arguments with arrays in place of sequences at these positions, for libraries that take the ones for the other.
+
+    A derivative needs the shape and the dtype of what it multiplies with.
+    """
+    for i in positions:
+        if i < len(args) and type(args[i]) in _SEQUENCES:
+            args = (*args[:i], domain.plain.asarray(args[i]), *args[i + 1 :])
+    return args
+
+
+_SEQUENCES = frozenset({list, tuple})
 _POSITIONAL = "{} takes {} positional arguments; give options by keyword, as the array API standard has them."
 
 

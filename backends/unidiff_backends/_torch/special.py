@@ -19,7 +19,22 @@ from unidiff_backends._torch.rules import NAMESPACE
 _PREFIX = "special."
 _PASSED = ("erf", "erfc", "erfinv", "exp2", "ndtr")
 _VALUES = (
-    *("digamma", "entr", "erfcx", "expit", "gammainc", "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "ndtri"),
+    *(
+        "digamma",
+        "entr",
+        "erfcx",
+        "expit",
+        "gammainc",
+        "gammaincc",
+        "gammaln",
+        "i0",
+        "i0e",
+        "i1",
+        "i1e",
+        "log_ndtr",
+        "logit",
+        "ndtri",
+    ),
     *("psi", "xlog1py", "xlogy", "zeta"),
 )
 

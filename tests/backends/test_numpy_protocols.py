@@ -66,6 +66,12 @@ FUNCTIONS = {
         + np.linalg.eigvalsh(np.triu(np.outer(x, A[0])) + np.triu(np.outer(x, A[0]), 1).T, "U")[2]
     ),
     "einsum of lists": lambda x: np.einsum(A, [0, 1], x, [1], [0]).prod() + np.einsum("ij,j", A, x, optimize=True)[1],
+    "lists as operands": lambda x: (
+        ([1.0, 2.0, 3.0] @ x) * (x @ [[1.0], [2.0], [4.0]])[0] * np.dot(x, [3.0, 1.0, 2.0]) * np.inner([1.0, 1.0, 3.0], x)
+        + (x ** [1, 2, 3]).sum() * np.convolve(x, [1.0, 2.0])[1]
+        + np.linalg.solve([[2.0, 0, 1], [0, 1, 1], [1, 0, 3]], x).prod()
+        + np.tensordot(x, [x[0], 2.0, x[1]], 1)
+    ),
     "vector transposed": lambda x: x.T @ x + (x[:, None, None] * A).T[2, 1, 0],
     "in-place methods": lambda x: _sorted_and_filled(x) @ A[2],
     "finite": lambda x: np.nan_to_num(x * np.asarray([1.0, 2.0, 3.0]), posinf=3.0).prod() + np.cbrt(x).sum(),

@@ -211,7 +211,7 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
 
 
 def _with_arrays(domain: Domain, args: tuple[Any, ...], positions: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return the arguments with arrays in place of sequences at these positions, for libraries that take the ones for the other.
+    """Return the arguments with arrays in place of sequences at these positions, where a library takes one for the other.
 
     A derivative needs the shape and the dtype of what it multiplies with.
     """

@@ -87,6 +87,12 @@ def test_misuse(arguments: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["demo", "--backends", "numpy", "--out", str(tmp_path / "file" / "folder")]) == 2
+    assert "--out" in capsys.readouterr().out
+
+
 def test_the_users_choice_of_precision_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_ENABLE_X64", "0")
     assert main(["demo", "--backends", "numpy", "--steps", "1", "--quick", "--out", str(tmp_path)]) == 0

@@ -65,6 +65,11 @@ def run(args: argparse.Namespace) -> int:
         console.print(why_not(name, infos))
     if refused or not chosen:
         return 2
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        console.print(f"The report cannot be written to {args.out}: {error.strerror}. Choose another folder with --out.")
+        return 2
     return perform([usable[name] for name in chosen], args, console)
 
 
@@ -96,7 +101,6 @@ def perform(infos: Sequence[BackendInfo], args: argparse.Namespace, console: Con
     failed = [result for result in results if isinstance(result, runs.Failure)]
     outcome = story.Outcome(done, failed, runs.differences(done), data, advice(missing))
     show(outcome, console)
-    args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / REPORT
     path.write_text(story.tell(outcome, with_pictures=find_spec("matplotlib") is not None), encoding="utf-8")
     console.print(f"Report: {path.resolve()}")

@@ -311,6 +311,68 @@ def _on_values(function: Function, unwrap: Callable[[Any], Any]) -> Function:
 VALUES = (np.allclose, np.array_equal, np.isclose, np.array_equiv, np.iscomplexobj, np.isrealobj, np.shape, np.ndim, np.size)
 
 
+def _adapted_algebra(xp: Any) -> dict[Any, Function]:
+    """Return the functions that compute with the elements."""
+    return {
+        np.cumsum: _cumulative(xp, "cumulative_sum"),
+        np.cumprod: _cumulative(xp, "cumulative_prod"),
+        np.linalg.norm: _norm(xp),
+        np.dot: _dot(xp),
+        np.vdot: lambda a, b: xp.vecdot(_flattened(xp, a), _flattened(xp, b)),
+        np.inner: lambda a, b: xp.multiply(a, b) if 0 in (np.ndim(a), np.ndim(b)) else xp.tensordot(a, b, axes=((-1,), (-1,))),
+        np.outer: _outer(xp),
+        np.convolve: _convolve(xp),
+        np.trace: _of_planes(xp, xp.linalg.trace),
+        np.diagonal: _of_planes(xp, xp.linalg.diagonal),
+        np.tril: lambda m, k=0: xp.tril(m, k=k),
+        np.triu: lambda m, k=0: xp.triu(m, k=k),
+        np.diff: _diff(xp),
+        np.linalg.svd: _svd(xp),
+        np.linalg.qr: _qr(xp),
+        np.linalg.eigh: _hermitian(xp, xp.linalg.eigh),
+        np.linalg.eigvalsh: _hermitian(xp, xp.linalg.eigvalsh),
+        np.diag: _diag(xp),
+        np.einsum: _einsum(xp),
+        np.where: _select(xp),
+        np.clip: _clip(xp),
+        np.sort: lambda a, axis=-1: xp.sort(a, axis=axis) if axis is not None else xp.sort(_flattened(xp, a)),
+        np.argsort: lambda a, axis=-1: xp.argsort(a, axis=axis),
+        np.nan_to_num: _nan_to_num(xp),
+        np.average: lambda a, axis=None: xp.mean(a, axis=axis),
+        np.copy: xp.positive,
+    }
+
+
+def _adapted_shapes(xp: Any) -> dict[Any, Function]:
+    """Return the functions that make, arrange and join arrays."""
+    return {
+        np.transpose: lambda a, axes=None: _axes_first(xp, a, axes),
+        np.zeros_like: _like(xp.zeros_like),
+        np.ones_like: _like(xp.ones_like),
+        np.empty_like: _like(xp.empty_like),
+        np.full_like: lambda a, fill_value, dtype=None: xp.full_like(a, fill_value, dtype=_dtype(dtype)),
+        np.ravel: lambda a, order="C": _reshape(xp)(a, (-1,), order),
+        np.reshape: _reshape(xp),
+        np.swapaxes: lambda a, axis1, axis2: xp.moveaxis(a, (axis1, axis2), (axis2, axis1)),
+        np.hstack: _stacked(xp, 1, 1),
+        np.vstack: _stacked(xp, 0, 2),
+        np.column_stack: _stacked(xp, 1, 2),
+        np.split: _split(),
+        np.flip: lambda m, axis=None: xp.flip(m, axis=axis),
+        np.fliplr: lambda m: xp.flip(m, axis=1),
+        np.flipud: lambda m: xp.flip(m, axis=0),
+        np.squeeze: lambda a, axis=None: xp.squeeze(a, _ones_axes(a) if axis is None else axis),
+        np.roll: lambda a, shift, axis=None: xp.roll(a, shift, axis=axis),
+        np.repeat: lambda a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
+        np.take: _take(xp),
+        np.tile: _tile(xp),
+        np.atleast_1d: lambda a: xp.reshape(a, (1,)) if a.ndim == 0 else a,
+        np.expand_dims: lambda a, axis: xp.expand_dims(a, axis=axis),
+        np.stack: lambda arrays, axis=0: xp.stack([xp.asarray(a) for a in arrays], axis=axis),
+        np.concatenate: lambda arrays, axis=0: xp.concat([xp.asarray(a) for a in arrays], axis=axis),
+    }
+
+
 def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]:
     """Return the function to call for each function of NumPy that may be given a traced array of the namespace ``xp``."""
     table: dict[Any, Function] = {}
@@ -329,58 +391,7 @@ def function_table(xp: Any, unwrap: Callable[[Any], Any]) -> dict[Any, Function]
         table[getattr(np, name)] = _extreme(xp, name)
     for name in ("std", "var"):
         table[getattr(np, name)] = _spread(xp, name)
-    table |= {
-        np.transpose: lambda a, axes=None: _axes_first(xp, a, axes),
-        np.cumsum: _cumulative(xp, "cumulative_sum"),
-        np.cumprod: _cumulative(xp, "cumulative_prod"),
-        np.linalg.norm: _norm(xp),
-        np.dot: _dot(xp),
-        np.vdot: lambda a, b: xp.vecdot(_flattened(xp, a), _flattened(xp, b)),
-        np.inner: lambda a, b: xp.multiply(a, b) if 0 in (np.ndim(a), np.ndim(b)) else xp.tensordot(a, b, axes=((-1,), (-1,))),
-        np.outer: _outer(xp),
-        np.convolve: _convolve(xp),
-        np.trace: _of_planes(xp, xp.linalg.trace),
-        np.diagonal: _of_planes(xp, xp.linalg.diagonal),
-        np.tril: lambda m, k=0: xp.tril(m, k=k),
-        np.triu: lambda m, k=0: xp.triu(m, k=k),
-        np.diff: _diff(xp),
-        np.zeros_like: _like(xp.zeros_like),
-        np.ones_like: _like(xp.ones_like),
-        np.empty_like: _like(xp.empty_like),
-        np.full_like: lambda a, fill_value, dtype=None: xp.full_like(a, fill_value, dtype=_dtype(dtype)),
-        np.linalg.svd: _svd(xp),
-        np.linalg.qr: _qr(xp),
-        np.linalg.eigh: _hermitian(xp, xp.linalg.eigh),
-        np.linalg.eigvalsh: _hermitian(xp, xp.linalg.eigvalsh),
-        np.diag: _diag(xp),
-        np.einsum: _einsum(xp),
-        np.ravel: lambda a, order="C": _reshape(xp)(a, (-1,), order),
-        np.reshape: _reshape(xp),
-        np.swapaxes: lambda a, axis1, axis2: xp.moveaxis(a, (axis1, axis2), (axis2, axis1)),
-        np.hstack: _stacked(xp, 1, 1),
-        np.vstack: _stacked(xp, 0, 2),
-        np.column_stack: _stacked(xp, 1, 2),
-        np.split: _split(),
-        np.where: _select(xp),
-        np.clip: _clip(xp),
-        np.flip: lambda m, axis=None: xp.flip(m, axis=axis),
-        np.fliplr: lambda m: xp.flip(m, axis=1),
-        np.flipud: lambda m: xp.flip(m, axis=0),
-        np.squeeze: lambda a, axis=None: xp.squeeze(a, _ones_axes(a) if axis is None else axis),
-        np.sort: lambda a, axis=-1: xp.sort(a, axis=axis) if axis is not None else xp.sort(_flattened(xp, a)),
-        np.argsort: lambda a, axis=-1: xp.argsort(a, axis=axis),
-        np.roll: lambda a, shift, axis=None: xp.roll(a, shift, axis=axis),
-        np.repeat: lambda a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
-        np.take: _take(xp),
-        np.nan_to_num: _nan_to_num(xp),
-        np.tile: _tile(xp),
-        np.average: lambda a, axis=None: xp.mean(a, axis=axis),
-        np.copy: xp.positive,
-        np.atleast_1d: lambda a: xp.reshape(a, (1,)) if a.ndim == 0 else a,
-        np.expand_dims: lambda a, axis: xp.expand_dims(a, axis=axis),
-        np.stack: lambda arrays, axis=0: xp.stack([xp.asarray(a) for a in arrays], axis=axis),
-        np.concatenate: lambda arrays, axis=0: xp.concat([xp.asarray(a) for a in arrays], axis=axis),
-    }  # fmt: skip
+    table |= _adapted_shapes(xp) | _adapted_algebra(xp)
     for function in VALUES:
         table[function] = _on_values(function, unwrap)
     return table

@@ -56,7 +56,7 @@ def test_integer_numbers(transform, number):
 
 @pytest.mark.parametrize("thing", ["text", object(), np.sin], ids=lambda x: type(x).__name__)
 def test_primals_that_are_no_arrays(transform, thing):
-    with pytest.raises(NotAnArrayError, match=r"argument 0\[1\] is .*argnums"):
+    with pytest.raises(NotAnArrayError, match=r"rgument 0\[1\] is .*argnums"):
         transform(lambda p: p[0], [1.0, thing])
 
 
@@ -173,7 +173,7 @@ def test_bare_tangents_that_do_not_fit(array):
 def test_primals_and_tangents_are_sequences(array):
     x = array([1.0, 2.0])
     for primals, tangents in ((x, (x,)), ((x,), x), ({"x": x}, {"x": x})):
-        with pytest.raises(ArgumentError, match=r"must be a tuple.*\[0\],\)"):
+        with pytest.raises(ArgumentError, match=r"must be a tuple.*write \(x,\)"):
             ud.jvp(total, primals, tangents)
     with pytest.raises(TreeError, match="1 primals, but 2 tangents"):
         ud.jvp(total, (x,), (x, x))

@@ -287,14 +287,14 @@ def test_conversion_shares_memory_where_it_can():
 
 @pytest.mark.parametrize("dtype", ["float64", "complex128", "int64", np.float64, jnp.float64, np.dtype("uint64")])
 def test_wide_dtypes_raise_while_they_are_disabled(dtype):
-    with jax.enable_x64(False), pytest.raises(ud.ud.errors.DTypeError, match="JAX_ENABLE_X64"):
+    with jax.enable_x64(False), pytest.raises(ud.errors.DTypeError, match="JAX_ENABLE_X64"):
         ud.asarray([1, 2], backend="jax", dtype=dtype)
 
 
 @pytest.mark.parametrize("convert", [lambda x: ud.asarray(x, backend="jax"), lambda x: ud.to_backend(x, "jax")])
 def test_wide_arrays_raise_while_they_are_disabled(convert):
     with jax.enable_x64(False):
-        with pytest.raises(ud.ud.errors.DTypeError, match="JAX_ENABLE_X64"):
+        with pytest.raises(ud.errors.DTypeError, match="JAX_ENABLE_X64"):
             convert(np.ones(2))
         assert convert(np.ones(2, np.float32)).dtype == "float32"
 
@@ -306,7 +306,7 @@ def test_numbers_without_a_dtype_take_the_default(backend):
 
 
 def test_unknown_dtype_raises(backend):
-    with pytest.raises(ud.ud.errors.DTypeError, match="float63"):
+    with pytest.raises(ud.errors.DTypeError, match="float63"):
         backend.asarray(1.0, dtype="float63")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
+from unidiff._typing import Array, Device, Namespace
 
 API_VERSION = 1
 """The version of this contract; a plugin states the version it was written for in ``BackendInfo.api_version``."""
@@ -154,17 +154,3 @@ class Backend(Protocol):
 
     def to_numpy(self, x: Array) -> Any:
         """Return a plain array as a NumPy array."""
-
-
-class SupportsVJP(Protocol):
-    """A backend with native reverse mode."""
-
-    def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
-        """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
-
-
-class SupportsJVP(Protocol):
-    """A backend with native forward mode."""
-
-    def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
-        """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""

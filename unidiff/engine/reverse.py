@@ -1,4 +1,4 @@
-"""Reverse mode: a flat tape of edges, and the pass that pulls cotangents back along it.
+"""The recording of reverse mode: a flat tape of edges, along which `unidiff.engine.pullback` pulls cotangents back.
 
 The node of a traced array is its index on the tape. An entry of the tape is a chain of *edges*, one for each traced argument
 of the operation::
@@ -6,9 +6,9 @@ of the operation::
     (pull, parent, residuals, restoration, next_edge)
 
 ``pull(xp, g, *residuals)`` is the cotangent that flows to the node ``parent``, or None where the node is an indexed part of it
-and the residuals are the shape of the whole and the key; the restoration is the shape and dtype the
-parent has where broadcasting or promotion may have changed them, else None. Tuples and a list instead of node objects and
-closures keep an operation cheap and spare the garbage collector. An operation with several results is an entry whose
+and the residuals are the shape of the whole and the key; the restoration is the shape and dtype the parent has where
+broadcasting or promotion may have changed them, else None. Tuples and a list instead of node objects and closures keep an
+operation cheap and spare the garbage collector. An operation with several results is an entry whose
 cotangent is a `unidiff.engine.pullback.Slots`, followed by one entry for each result that fills its slot.
 """
 

@@ -22,6 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu", help="what to measure (default: cpu)")
     parser.add_argument("--list", action="store_true", help="list programs and peers and stop")
     parser.add_argument("--profile", metavar="PROGRAM", help="profile --peers (default: unidiff) on one program and stop")
+    parser.add_argument("--page", type=Path, help="also write the tables as a page, such as docs/benchmarks.md")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for benchmarks.json and benchmarks.png")
     return parser
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peers = _choose(parser, options.peers, [name for name, peer in PEERS.items() if _installed(peer.library)], "peer")
     effort = measure.Effort(clock=options.clock)
     if options.quick or options.small:
-        effort = measure.Effort(sample=0.01, peer=0.15, least=3, most=9, clock=options.clock)
+        effort = measure.Effort(sample=0.01, peer=0.15, least=2, most=9, clock=options.clock)
     selected = {name: program for name, program in programs.items() if name in chosen or program.group in chosen}
     wanted = options.studies if options.studies is not None else (STUDIES if options.programs is None else ())
     longest = 10_000 if options.small else 100_000 if options.quick else 1_000_000
@@ -75,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     imports = studies.study_import(5 if options.quick else 15) if "import" in wanted else None
     report.print_report(results, chain, memory, imports)
     report.write_json(options.output / "benchmarks.json", environment.describe(), results, chain, memory, imports)
+    if options.page is not None:
+        given = "--quick " if options.quick else ""
+        report.write_page(options.page, environment.describe(), results, chain, memory, imports, options=given)
     drawn = picture.draw(options.output / "benchmarks.png", results, chain)
     print(f"written: {options.output / 'benchmarks.json'}" + (f", {options.output / 'benchmarks.png'}" if drawn else ""))
     return 1 if any(result.failures for result in results) else 0

@@ -72,6 +72,8 @@ def _framework_budgets() -> Iterable[Budget]:
         for program, what in (("elementwise", "150 operations"), ("elementwise-1e6", "a million elements")):
             yield Budget(f"{ours} over native, {what}", 1.05, "x", _of(program, ratio))
         yield Budget(f"{ours} minus native, one operation", 8.0, "us", _of("single", excess))
+    compiled = partial(native_ratio, ours="unidiff-jax-jit")
+    yield Budget("unidiff-jax-jit over native, a million elements", 1.05, "x", _of("elementwise-1e6", compiled))
 
 
 BUDGETS = (

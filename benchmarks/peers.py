@@ -123,9 +123,32 @@ def unidiff_derivative(program: Program, data: tuple[Any, ...]) -> Callable[...,
     return derivative
 
 
-def _unidiff_numpy(program: Program) -> Thunk:
+def _unidiff_numpy(program: Program, *, jit: bool) -> Thunk:
+    import unidiff as ud
+
     derivative = unidiff_derivative(program, program.data)
+    if jit:
+        derivative = ud.jit(derivative)
     return lambda: derivative(*program.primals)
+
+
+def _unidiff_loop(program: Program) -> Thunk | None:
+    """Return the Jacobian or Hessian by one pass for each row, as one writes it without batched derivatives."""
+    if program.operator == "grad":
+        return None
+    import unidiff as ud
+
+    f = _closed(program, ud.namespace("numpy"), program.data)
+    (x,) = program.primals
+
+    def jacobian() -> Any:
+        out, pull = ud.vjp(f, x)
+        return np.stack([pull(unit)[0] for unit in np.eye(out.size)])
+
+    def hessian() -> Any:
+        return np.stack([ud.jvp(ud.grad(f), (x,), (unit,))[1] for unit in np.eye(x.size)])
+
+    return jacobian if program.operator == "jacrev" else hessian
 
 
 def _unidiff_torch(program: Program) -> Thunk:
@@ -137,17 +160,21 @@ def _unidiff_torch(program: Program) -> Thunk:
 def _unidiff_jax(program: Program, *, jit: bool) -> Thunk:
     import jax
 
+    import unidiff as ud
+
     derivative = unidiff_derivative(program, tuple(map(jax.numpy.asarray, program.data)))
     primals = tuple(map(jax.numpy.asarray, program.primals))
     if jit:
-        derivative = jax.jit(derivative)
+        derivative = ud.jit(derivative)
     return lambda: jax.block_until_ready(derivative(*primals))
 
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("unidiff", "numpy", _unidiff_numpy),
+        Peer("unidiff", "numpy", lambda program: _unidiff_numpy(program, jit=False)),
+        Peer("unidiff-jit", "numpy", lambda program: _unidiff_numpy(program, jit=True)),
+        Peer("unidiff-loop", "numpy", _unidiff_loop),
         Peer("forward", "numpy", _forward),
         Peer("hand", "numpy", _by_hand),
         Peer("autograd", "autograd", _autograd),
@@ -160,4 +187,5 @@ PEERS = {
         Peer("unidiff-jax-jit", "jax", lambda program: _unidiff_jax(program, jit=True)),
     )
 }
-"""Every peer by name. ``forward`` is the program itself in NumPy, without a derivative; ``hand`` its gradient by hand."""
+"""Every peer by name. ``forward`` is the program itself in NumPy, without a derivative; ``hand`` its gradient by hand;
+``unidiff-loop`` the Jacobian or Hessian row by row."""

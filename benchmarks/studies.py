@@ -1,6 +1,7 @@
 """Measurements that are no program: growth with the length of a chain, memory of a reverse pass, and import time."""
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ class MemoryPoint:
 
 @dataclass(frozen=True, slots=True)
 class ImportTime:
-    """CPU seconds of ``import numpy`` and of ``import unidiff; unidiff.backends()``, and the frameworks the latter imported."""
+    """CPU seconds of ``import numpy``, alone and with unidiff and ``unidiff.backends()``, and the frameworks that imported."""
 
     numpy: float
     unidiff: float
@@ -115,7 +117,7 @@ def study_memory(peers: Sequence[str]) -> list[MemoryPoint]:
     return points
 
 
-_IMPORT = """
+_IMPORT = """\
 import sys, time
 start = time.process_time()
 {statement}
@@ -123,9 +125,11 @@ print(time.process_time() - start, *sorted({{"torch", "jax", "scipy", "autograd"
 """
 
 
-def _time_import(statement: str) -> tuple[float, tuple[str, ...]]:
+def _time_import(statement: str, cache: str) -> tuple[float, tuple[str, ...]]:
     command = [sys.executable, "-c", _IMPORT.format(statement=statement)]
-    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = cache  # bytecode is kept, as it is where packages are installed
+    words = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
     return float(words[0]), tuple(words[1:])
 
 
@@ -133,9 +137,10 @@ def study_import(repeats: int) -> ImportTime:
     """Return the least import times of several fresh interpreters, taken in turns; a busy machine only ever adds to them."""
     base, ours = [], []
     frameworks: set[str] = set()
-    for _ in range(repeats):
-        base.append(_time_import("import numpy")[0])
-        seconds, imported = _time_import("import unidiff; unidiff.backends()")
-        ours.append(seconds)
-        frameworks.update(imported)
+    with TemporaryDirectory() as cache:
+        for _ in range(repeats + 1):
+            base.append(_time_import("import numpy", cache)[0])
+            seconds, imported = _time_import("import numpy, unidiff; unidiff.backends()", cache)
+            ours.append(seconds)
+            frameworks.update(imported)
     return ImportTime(min(base), min(ours), tuple(sorted(frameworks)))

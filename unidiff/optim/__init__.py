@@ -1,0 +1,113 @@
+"""Optimizers: records of hyperparameters with pure steps over pytrees, and solvers, on every backend.
+
+Examples
+--------
+>>> import numpy as np, unidiff as ud
+>>> optimizer = ud.optim.chain(ud.optim.clip_by_global_norm(1.0), ud.optim.Adam(ud.optim.Cosine(0.1, steps=200)))
+>>> params = {"w": np.asarray([3.0, -2.0])}
+>>> state = optimizer.init(params)
+>>> for _ in range(200):
+...     grads = ud.grad(lambda p: ud.array_namespace(p["w"]).sum((p["w"] - 1.0) ** 2))(params)
+...     params, state = optimizer.step(params, grads, state)
+>>> params["w"].round(2)
+array([1., 1.])
+"""
+
+from importlib import import_module
+from typing import Any
+
+__all__ = [
+    "SGD",
+    "AMSGrad",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Constant",
+    "Cosine",
+    "CosineRestarts",
+    "Exponential",
+    "Interpolated",
+    "Lion",
+    "Method",
+    "Muon",
+    "NAdam",
+    "OneCycle",
+    "Optimizer",
+    "PiecewiseConstant",
+    "Polynomial",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "Step",
+    "Transformation",
+    "accumulate",
+    "average",
+    "chain",
+    "clip",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "join",
+    "l2",
+    "lookahead",
+    "mask",
+    "partition",
+    "plot",
+    "presets",
+    "reduce_on_plateau",
+    "scale",
+    "trace",
+    "warmup",
+    "weight_decay",
+]
+
+_EXPORTS = {
+    "adam_methods": ("AMSGrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"),
+    "adaptive_methods": ("Adadelta", "Adagrad", "RMSprop"),
+    "gradient_methods": ("Lion", "Rprop", "SGD"),
+    "matrix_methods": ("Adafactor", "Muon"),
+    "optimizer": ("Method", "Optimizer", "Transformation"),
+    "schedules": (
+        "Constant",
+        "Cosine",
+        "CosineRestarts",
+        "Exponential",
+        "Interpolated",
+        "OneCycle",
+        "PiecewiseConstant",
+        "Polynomial",
+        "Step",
+        "join",
+        "warmup",
+    ),
+    "transformations": (
+        "chain",
+        "clip",
+        "clip_by_global_norm",
+        "clip_by_norm",
+        "l2",
+        "scale",
+        "trace",
+        "weight_decay",
+    ),
+    "groups": ("mask", "partition"),
+    "wrappers": ("accumulate", "average", "lookahead", "reduce_on_plateau"),
+}
+"""Where each public name is defined; what is not asked for is not imported."""
+
+_MODULES = ("plot", "presets")
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

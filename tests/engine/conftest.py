@@ -30,5 +30,10 @@ def engine(request: pytest.FixtureRequest) -> EngineBackend:
 
 
 @pytest.fixture(scope="session")
+def numpy_engine() -> EngineBackend:
+    return ENGINES["numpy"]()
+
+
+@pytest.fixture(scope="session")
 def xp(engine: EngineBackend):
     return engine.namespace()

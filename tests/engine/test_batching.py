@@ -1,7 +1,15 @@
 """Batching equals a loop over the slices, for every kind of function, under and over derivatives."""
 
+import re
+from functools import partial
+
 import numpy as np
 import pytest
+from unidiff_conformance.scenarios import scenarios
+
+from unidiff import errors
+from unidiff.engine.batching import BATCHERS, BatchTrace
+from unidiff.rules import RULES
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.uniform(0.5, 2.0, (4, 3))
@@ -133,7 +141,198 @@ def test_an_empty_batch_has_the_shape_of_its_slices(engine, xp):
 
 
 def test_branching_on_a_batched_value_raises(engine, xp):
-    from unidiff import errors
-
     with pytest.raises(errors.TracedConversionError, match="where"):
         engine.vmap(lambda x: (x if x[0] > 1.0 else -x,), (xp.asarray(X),), [True], 4)
+
+
+# --- every scenario of the conformance suite
+
+DATA_DEPENDENT = re.compile(r"\.nonzero\.|set\.unique_|getitem\.mask-(of-values|none)|program\.branch\.|program\.loop\.newton")
+"""Scenarios that need the value of a slice, to branch or for the shape of a result."""
+
+NEVER_BATCHED = {
+    "broadcast_shapes": "has no array among its arguments",
+    "repeat": "different counts for the slices make different shapes, so it is batched for common counts only",
+    "special.gammasgn": "acts element by element",
+}
+"""Functions that may be evaluated slice by slice, and why."""
+
+
+def _inputs(scenario):
+    """Return a batch for each input: the point itself, beside it, and its elements in another order where that is one, too."""
+    points = [np.asarray(d.values, dtype=complex if d.is_complex else float).reshape(d.shape) for d in scenario.inputs]
+    slices = [points, [x * (1 + 1e-3) for x in points], [np.roll(x.reshape(-1), 1).reshape(x.shape) for x in points]]
+    return [s for s in slices if _is_ordinary(scenario, s)]
+
+
+def _is_ordinary(scenario, point):
+    return scenario.name not in ("cholesky", "inv", "solve") or point[0].ndim < 2 or np.linalg.cond(point[0]).max() < 1e3
+
+
+def _flat(engine, scenario, *xs):
+    out = scenario.function(engine.namespace(), *xs)
+    return tuple(y for y in (out if isinstance(out, (tuple, list)) else (out,)) if engine.domain.kind(y.dtype) != "exact")
+
+
+def _pulled(engine, f, *xs):
+    xp = engine.namespace()
+    outs, pullback = engine.vjp(f, xs)
+    return pullback([xp.ones_like(y) for y in outs])
+
+
+def _pushed(engine, f, *xs):
+    return engine.jvp(f, xs, [engine.namespace().ones_like(x) for x in xs])[1]
+
+
+MODES = {
+    "value": lambda engine, f: f,
+    "pullback": lambda engine, f: partial(_pulled, engine, f),
+    "pushforward": lambda engine, f: partial(_pushed, engine, f),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what NumPy says of infinities and empty slices is not the subject
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("category", sorted({s.category for s in scenarios().values()}))
+def test_batch_equals_stack_in_every_scenario(category, mode, numpy_engine, monkeypatch):
+    sliced, evaluate = set(), BatchTrace._slice_by_slice
+    process = BatchTrace.process
+
+    def spy(trace, op, args, kwargs):
+        with monkeypatch.context() as patch:
+            patch.setattr(BatchTrace, "_slice_by_slice", lambda *rest: (sliced.add(op.name), evaluate(*rest))[1])
+            return process(trace, op, args, kwargs)
+
+    monkeypatch.setattr(BatchTrace, "process", spy)
+    wrong = []
+    for name, scenario in scenarios().items():
+        if scenario.category != category:
+            continue
+        f = MODES[mode](numpy_engine, partial(_flat, numpy_engine, scenario))
+        slices = _inputs(scenario)
+        batch = [np.stack(column) for column in zip(*slices, strict=True)]
+        try:
+            got = numpy_engine.vmap(f, batch, [True] * len(batch), len(slices))
+        except errors.TracedConversionError:
+            if not DATA_DEPENDENT.search(name):
+                raise
+            continue
+        rows = [f(*point) for point in slices]
+        for y, *expected in zip(got, *rows, strict=True):
+            if not np.allclose(y, np.stack(expected), rtol=1e-9, atol=1e-9, equal_nan=True):
+                wrong.append(name)
+    assert not wrong
+    assert sliced <= NEVER_BATCHED.keys()
+
+
+def test_every_function_has_a_batching_rule():
+    without = {name for name, rule in RULES.items() if rule.kind in ("general", "zero") and name not in BATCHERS}
+    assert without <= NEVER_BATCHED.keys()
+
+
+# --- indices and masks that differ from slice to slice
+
+PLACES = GENERATOR.integers(0, 3, (4, 2))
+KEYS = {
+    "vector": lambda i: i,
+    "0-d": lambda i: i[0],
+    "with slice": lambda i: (slice(1, None), i),
+    "before slice": lambda i: (i, slice(None, None, 2)),
+    "two arrays": lambda i: (i, i[::-1]),
+    "apart": lambda i: (i, slice(None), i),
+    "with integer": lambda i: (1, i),
+    "with ellipsis": lambda i: (..., i),
+    "with new axis": lambda i: (None, i, ..., None),
+    "with common array": lambda i: (i, np.asarray([2, 0])),
+    "with common mask": lambda i: (np.asarray([True, False, True]), i),
+    "negative": lambda i: -1 - i,
+    "column": lambda i: (i[:, None], i),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_parts_with_indices_of_each_slice(name, numpy_engine):
+    key = KEYS[name]
+    x = GENERATOR.uniform(size=(4, 3, 3, 3))
+
+    def weighted(x, i):
+        part = x[key(i)]
+        return numpy_engine.namespace().sum(part * part)
+
+    (got,) = numpy_engine.vmap(lambda x, i: (x[key(i)],), (x, PLACES), [True, True], 4)
+    np.testing.assert_array_equal(got, np.stack([x[b][key(PLACES[b])] for b in range(4)]))
+    (common,) = numpy_engine.vmap(lambda x, i: (x[key(i)],), (x[0], PLACES), [False, True], 4)
+    np.testing.assert_array_equal(common, np.stack([x[0][key(PLACES[b])] for b in range(4)]))
+    gradient = lambda x, i: numpy_engine.value_and_grad(lambda x: (weighted(x, i),), (x,))[1]
+    (grads,) = numpy_engine.vmap(gradient, (x, PLACES), [True, True], 4)
+    np.testing.assert_allclose(grads, np.stack([gradient(x[b], PLACES[b])[0] for b in range(4)]))
+
+
+@pytest.mark.parametrize("value", ["number", "row", "whole"])
+@pytest.mark.parametrize("name", set(KEYS) - {"with new axis"})
+def test_assignment_at_indices_of_each_slice(name, value, numpy_engine):
+    key = KEYS[name]
+    x = GENERATOR.uniform(size=(4, 3, 3, 3))
+
+    def assigned(x, i):
+        y = x * 1.0
+        part = y[key(i)] * 1.0
+        y[key(i)] = {"number": 2.0, "row": y[0, 0], "whole": part * part}[value] if value != "row" or part.ndim else 1.0
+        return y
+
+    def gradient(x, i):
+        return numpy_engine.value_and_grad(lambda x: (numpy_engine.namespace().sum(assigned(x, i) ** 2),), (x,))[1]
+
+    if value == "row" and x[0][key(PLACES[0])].shape[-1:] != (3,):
+        value = "number"
+    (got,) = numpy_engine.vmap(lambda x, i: (assigned(x, i),), (x, PLACES), [True, True], 4)
+    np.testing.assert_allclose(got, np.stack([assigned(x[b], PLACES[b]) for b in range(4)]))
+    (grads,) = numpy_engine.vmap(gradient, (x, PLACES), [True, True], 4)
+    np.testing.assert_allclose(grads, np.stack([gradient(x[b], PLACES[b])[0] for b in range(4)]))
+
+
+SEARCHES = {
+    "searchsorted": lambda xp, x, y: xp.searchsorted(xp.sort(x), y),
+    "searchsorted right": lambda xp, x, y: xp.searchsorted(xp.sort(x), y, side="right"),
+    "searchsorted with a sorter": lambda xp, x, y: xp.searchsorted(x, y, sorter=xp.argsort(x)),
+    "isin": lambda xp, x, y: xp.isin(y, x),
+    "not in": lambda xp, x, y: xp.isin(y, x, invert=True),
+    "argmax": lambda xp, x, y: xp.argmax(x, axis=0, keepdims=True),
+    "argmin of all": lambda xp, x, y: xp.argmin(y * 1.0),
+    "take": lambda xp, x, y: xp.take(x, xp.argsort(y)[:2]),
+    "take along": lambda xp, x, y: xp.take_along_axis(x, xp.argsort(x), axis=0),
+}
+
+
+@pytest.mark.parametrize("flags", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches(name, flags, numpy_engine):
+    x = np.asarray([[1.0, 3.0, 2.0, 2.0], [np.nan, 0.0, 5.0, 1.0], [4.0, 4.0, 4.0, 4.0]])
+    y = np.asarray([[2.0, 0.5, np.nan], [5.0, 7.0, 0.0], [4.0, 3.0, -1.0]])
+    args = [a if flag else a[0] for a, flag in zip((x, y), flags, strict=True)]
+    f = lambda a, b: (SEARCHES[name](numpy_engine.namespace(), a, b),)
+    (got,) = numpy_engine.vmap(f, args, flags, 3)
+    rows = [[a[k] if flag else a for a, flag in zip(args, flags, strict=True)] for k in range(3)]
+    np.testing.assert_array_equal(got, np.stack([f(*row)[0] for row in rows]))
+
+
+def test_masks_of_each_slice(numpy_engine):
+    xp = numpy_engine.namespace()
+
+    def assigned(x):
+        y = x * 1.0
+        y[x > 1.2] = x[0]
+        y[0] *= 2.0
+        return y
+
+    (got,) = numpy_engine.vmap(lambda x: (assigned(x),), (X,), [True], 4)
+    np.testing.assert_allclose(got, np.stack([assigned(x) for x in X]))
+    apply = lambda x: (xp.special.apply_where(x > 1.0, x, xp.log, xp.exp),)
+    (got,) = numpy_engine.vmap(apply, (X,), [True], 4)
+    np.testing.assert_allclose(got, np.where(X > 1, np.log(X), np.exp(X)))
+    with pytest.raises(errors.TracedConversionError, match="where"):
+        numpy_engine.vmap(lambda x: (x[x > 1.0],), (X,), [True], 4)
+    with pytest.raises(errors.TracedConversionError, match="where"):
+        numpy_engine.vmap(lambda x: (x.__setitem__(x > 1.0, xp.ones(2)),), (X,), [True], 4)
+    with pytest.raises(errors.TracedConversionError, match="shape"):
+        numpy_engine.vmap(lambda x: (xp.repeat(x, xp.astype(x > 1.2, xp.int64)),), (X,), [True], 4)

@@ -178,8 +178,28 @@ def test_a_constant_changed_after_its_use_raises_or_has_no_effect(size, operatio
         want[...] = 0.0
         want[0] = 4.0 * size
     if size == 20_000 and operation in {"multiply", "matmul", "index"}:
-        with pytest.raises(ValueError, match="read-only"):
+        with pytest.raises(ud.errors.InPlaceError, match="read-only"):
             ud.grad(f)(x)
     else:
         np.testing.assert_allclose(ud.grad(f)(x), want)
     assert constant.flags.writeable
+
+
+FORMS = {
+    "numbers on the left": lambda x, c: 2.0 * x - 1.0 / (3 + x) + 2**x,
+    "numbers on the right": lambda x, c: (x * 2 - 3) / 4 + x**3,
+    "arrays on the left": lambda x, c: c * x - c / x + c**x,
+    "arrays on the right": lambda x, c: x * c + x / c - x**c,
+    "both": lambda x, c: x * x - x / (x + x * x) + x**x,
+    "one": lambda x, c: -x * +x,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_elementwise_operators_in_every_form(engine, xp, form):
+    if form == "arrays on the left" and not engine.library.defers:
+        pytest.skip("the operators of the strict library's own arrays do not give way")
+    f, x, c = FORMS[form], np.asarray([[0.5, 1.5, 2.5]]), np.asarray([[1.0], [2.0]])
+    got = gradient(engine, lambda x: xp.sum(f(x, xp.asarray(c))), xp.asarray(x))
+    steps = 1e-30j * np.eye(3)
+    np.testing.assert_allclose(np.asarray(got)[0], [np.sum(f(x + step, c)).imag / 1e-30 for step in steps], rtol=1e-12)

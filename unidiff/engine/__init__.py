@@ -3,7 +3,7 @@
 The public face for plugins: `EngineBackend` and `Library`.
 """
 
-from unidiff.engine.backend import EngineBackend
+from unidiff.engine.compiling import CompilingBackend as EngineBackend
 from unidiff.engine.tracing import Library
 
 __all__ = ["EngineBackend", "Library"]

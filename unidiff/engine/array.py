@@ -14,6 +14,8 @@ from typing import Any
 
 from unidiff._typing import Device, Namespace
 from unidiff.engine.domain import Domain
+from unidiff.engine.elementwise import binary
+from unidiff.engine.gathering import has_varying, varying_part, with_varying_part
 from unidiff.engine.indexing import is_basic, makes_copy, plain_key
 from unidiff.engine.tracing import TracedArray, share_memory
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
@@ -70,9 +72,9 @@ class TracedArrayMethods(TracedArray):
         if type(key) is int or type(key) is slice or is_basic(key):
             part = self._trace.part(self._domain.operations["_getitem"], self, key)
         else:
+            if has_varying(key):
+                return varying_part(self._domain.plain, self, key)
             key = plain_key(key)
-            if isinstance(key, TracedArray):
-                return self._domain.plain._getitem(self, key)
             part = self._trace.first(self._domain.operations["_getitem"], self, (key,), _NO_OPTIONS)
             if makes_copy(key):
                 return part
@@ -82,6 +84,9 @@ class TracedArrayMethods(TracedArray):
         return part
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
+        if has_varying(key):
+            self._replace(with_varying_part(self._domain.plain, self, value, key), value)
+            return
         key = plain_key(key)
         if not self._has_part(key, value):
             self._replace(self._domain.plain._setitem(self, value, key), value)
@@ -146,7 +151,7 @@ class TracedArrayMethods(TracedArray):
 
     def _constant(self, what: str) -> Any:
         """Return the plain value of a constant or exact array; raise for one that carries a derivative."""
-        if self._trace.level and self._domain.kind(self.dtype) != "exact":
+        if self._trace.level and self._trace.knows_values and self._domain.kind(self.dtype) != "exact":
             raise TracedConversionError(
                 f"{what} of a traced array would cut the derivative. Use functions of unidiff.array_namespace(x) instead of"
                 " Python's math or of code that converts to NumPy; for a value that must not be differentiated call"
@@ -159,7 +164,7 @@ class TracedArrayMethods(TracedArray):
         if not isinstance(value, TracedArray) or makes_copy(key):
             return False
         base, its_key = getattr(value, "_origin", (None, None))
-        return base is self and bool(key == its_key)
+        return base is self and type(key) is type(its_key) and bool(key == its_key)
 
     def _replace(self, new: TracedArray, operand: Any) -> None:
         """Take the value of another array, and put it into the arrays of which this one is a part.
@@ -187,7 +192,7 @@ class TracedArrayMethods(TracedArray):
             member._value, member._trace, member._node = value._value, value._trace, value._node
 
     def _is_mutable(self) -> bool:
-        return self._domain.library.mutable and not self._domain.is_scalar(self)
+        return self._domain.library.mutable and (hasattr(self, "_memory") or not self._domain.is_scalar(self))
 
 
 def array_class(domain: Domain) -> type[TracedArrayMethods]:
@@ -204,7 +209,7 @@ def install_operators(domain: Domain) -> None:
     for dunder, name in _BINARY.items():
         function = getattr(domain.plain, name)
         setattr(cls, f"__{dunder}__", function)
-        setattr(cls, f"__r{dunder}__", _reflected(function))
+        setattr(cls, f"__r{dunder}__", _reflected(domain, name, function))
         setattr(cls, f"__i{dunder}__", _in_place(domain, function))
     for dunder, name in _COMPARISON.items():
         setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
@@ -212,7 +217,11 @@ def install_operators(domain: Domain) -> None:
         setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
 
 
-def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+def _reflected(domain: Domain, name: str, function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    op = domain.operations.get(name)
+    if op is not None and op.rule.kind == "elementwise":
+        return binary(domain, op, reflected=True)
+
     def reflected(self: Any, other: Any) -> Any:
         return function(other, self)
 
@@ -229,6 +238,8 @@ def _in_place(domain: Domain, function: Callable[..., Any]) -> Callable[[Any, An
         if result.dtype != self.dtype:
             result = domain.plain.astype(result, self.dtype)
         self._replace(result, other)
+        if not hasattr(self, "_memory") and domain.is_scalar(result):
+            self._memory = object()  # the value may be an immutable scalar now, but this stays the array that it was
         return self
 
     return in_place

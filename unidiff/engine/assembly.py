@@ -11,9 +11,9 @@ from unidiff.engine.rule import Rule
 from unidiff.engine.tracing import ConstantTrace, Library
 
 
-def build_domain(library: Library, rules: Mapping[str, Rule]) -> Domain:
+def build_domain(library: Library, rules: Mapping[str, Rule], kind: type[Domain] = Domain) -> Domain:
     """Join an array library with derivative rules."""
-    domain = Domain(library)
+    domain = kind(library)
     domain.array_class = array_class(domain)
     domain.raw, domain.plain, domain.traced = build_namespaces(domain, rules)
     domain.constant = ConstantTrace(domain, 0, True)

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from unidiff._typing import Array, Arrays, Device, DType, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
+from unidiff.engine import control_flow, custom
 from unidiff.engine.assembly import build_domain
 from unidiff.engine.batching import BatchTrace
+from unidiff.engine.checkpointing import Checkpoint
+from unidiff.engine.dependence import DependenceTrace
 from unidiff.engine.forward import ForwardTrace
 from unidiff.engine.placement import beside
 from unidiff.engine.pullback import pull_back
-from unidiff.engine.reverse import ReverseTrace
+from unidiff.engine.reverse import ReverseTrace, thaw_all
 from unidiff.engine.rule import Rule
+from unidiff.engine.ruled import with_rules
+from unidiff.engine.series import SeriesTrace
 from unidiff.engine.shapes import cast
-from unidiff.engine.tracing import LEAKED, Library, NewLevel, Trace, TracedArray, any_traced, open_trace, wrap_constant
-from unidiff.errors import DeviceError, DTypeError, LeakedTracerError, NotAnArrayError, TracedConversionError, UnidiffError
+from unidiff.engine.tracing import (
+    LEAKED,
+    Library,
+    NewLevel,
+    Trace,
+    TracedArray,
+    _level,
+    any_traced,
+    open_trace,
+    wrap_constant,
+)
+from unidiff.errors import (
+    DeviceError,
+    DTypeError,
+    InPlaceError,
+    LeakedTracerError,
+    NotAnArrayError,
+    TracedConversionError,
+    UnidiffError,
+)
 
 
 class EngineBackend:
@@ -37,17 +62,17 @@ class EngineBackend:
     def __init__(self, info: BackendInfo, library: Library, rules: Mapping[str, Rule]) -> None:
         self.info = info
         self.library = library
+        self.rules = rules
         self.domain = build_domain(library, rules)
 
     # --- arrays
 
     def namespace(self, *arrays: Array) -> Namespace:
         """Return the differentiable namespace; that of traced arrays where one of the arrays is traced."""
-        return self.domain.traced if any(isinstance(x, TracedArray) for x in arrays) else self.domain.plain
+        return self.domain.traced if any_traced(arrays) else self.domain.plain
 
-    def device(self, x: Array) -> Device:
-        """Return the device of a plain or traced array."""
-        return self.domain.device(x)
+    device = staticmethod(attrgetter("device"))
+    """Return the device of a plain or traced array."""
 
     def to_device(self, x: Array, device: Device) -> Array:
         """Return ``x`` on the device; differentiable."""
@@ -132,19 +157,31 @@ class EngineBackend:
             one = self.domain.one(value.dtype, self.domain.device(value))
             grads = self._pull(trace, tape, () if node is None else ((node, one),), primals, consume=True)
         finally:
-            trace.release()
-        value, *grads = self._finish((value, *grads), (*primals, one, *_constant((value,), (node,))))
+            if trace.thaws:
+                trace.release()
+        given = (*primals, one) if node is not None else (*primals, one, value)  # a constant may be held elsewhere
+        value, *grads = self._finish((value, *grads), given)
         return (value, tuple(grads), aux) if has_aux else (value, tuple(grads))
 
     def jvp(self, f: FlatFunction, primals: Arrays, tangents: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, tangents_out)`` or ``(outs, tangents_out, aux)``."""
         primals, tangents = tuple(map(self._lift, primals)), tuple(map(self._lift, tangents))
+        thaws: list[Callable[[], None]] = []
         with NewLevel() as level:
             trace = open_trace(ForwardTrace, self.domain, level, (*primals, *tangents))
+            guarded = self._guarded(primals, thaws)
             try:
-                outs, aux = self._call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
+                outs, aux = self._call(f, [trace.variable(x, t) for x, t in zip(guarded, tangents, strict=True)], has_aux)
+            except BaseException as error:
+                refused = bool(thaws) and self.library.refused_write(error)
+                with suppress(InPlaceError):
+                    thaw_all(thaws)
+                if refused:
+                    raise InPlaceError(_CHANGED) from error
+                raise
             finally:
                 trace.close()
+        thaw_all(thaws)
         values, nodes = self._split(trace, outs)
         tangents_out = [self._zeros_like(y) if t is None else t for y, t in zip(values, nodes, strict=True)]
         given = (*primals, *tangents)
@@ -153,22 +190,89 @@ class EngineBackend:
         released = self._finish(*self._beside(trace, aux, (*given, *result, *pushed)))
         return (result, pushed, released) if has_aux else (result, pushed)
 
-    def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int) -> tuple[Array, ...]:
-        """Return what ``f`` gives for each slice along the first axis of the batched arguments, stacked along a first axis."""
+    def taylor(self, f: FlatFunction, primals: Arrays, tangents: Arrays, order: int, *, has_aux: bool = False) -> Any:
+        """Return the coefficients 0 to ``order`` of ``f(primals + t * tangents)`` in powers of t, from one evaluation."""
+        primals, tangents = tuple(map(self._lift, primals)), tuple(map(self._lift, tangents))
+        with NewLevel() as level:
+            trace = open_trace(SeriesTrace, self.domain, level, (*primals, *tangents))
+            trace.order = order
+            try:
+                outs, aux = self._call(f, [trace.variable(x, t) for x, t in zip(primals, tangents, strict=True)], has_aux)
+            finally:
+                trace.close()
+        values, nodes = self._split(trace, outs)
+        given, found = (*primals, *tangents), []
+        for k in range(order + 1):
+            parts = [(y if k == 0 else None) if node is None else node.get(k) for y, node in zip(values, nodes, strict=True)]
+            parts = [self._zeros_like(y) if part is None else part for y, part in zip(values, parts, strict=True)]
+            found.append(self._finish(parts, given, always=True))
+        released = self._finish(*self._beside(trace, aux, given), always=True)
+        return (tuple(found), released) if has_aux else tuple(found)
+
+    def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int, *, has_aux: bool = False) -> Any:
+        """Return what ``f`` gives for each slice along the first axis of the batched arguments, stacked along a first axis.
+
+        With ``has_aux`` the auxiliary outputs are returned as they are, None in the place of one that has the batch.
+        """
         args = tuple(map(self._lift, args))
         with NewLevel() as level:
             trace = open_trace(BatchTrace, self.domain, level, args)
             trace.size = size
             args = tuple(map(trace.lower, args))
+            slices = [trace.variable(x) if flag else self._as_constant(x) for x, flag in zip(args, batched, strict=True)]
             try:
-                outs, _ = self._call(
-                    f, [trace.variable(x) if flag else x for x, flag in zip(args, batched, strict=True)], False
-                )
+                outs, aux = self._call(f, slices, has_aux)
             finally:
                 trace.close()
         values, nodes = self._split(trace, outs)
-        xp = self.domain.plain
-        return tuple(xp.broadcast_to(y, (size, *y.shape)) if node is None else y for y, node in zip(values, nodes, strict=True))
+        stacked = [y if node is not None else self._repeated(y, size) for y, node in zip(values, nodes, strict=True)]
+        values, nodes = self._split(trace, aux)
+        shared = [y for y, node in zip(values, nodes, strict=True) if node is None]
+        results = iter(self._finish([*stacked, *shared], (*args, *shared)))
+        outs = tuple(next(results) for _ in stacked)
+        return (outs, tuple(next(results) if node is None else None for node in nodes)) if has_aux else outs
+
+    def _as_constant(self, x: Array) -> Array:
+        return x if isinstance(x, TracedArray) else wrap_constant(self.domain, x)
+
+    def _repeated(self, x: Array, size: int) -> Array:
+        return self.domain.plain.broadcast_to(x, (size, *x.shape))
+
+    def cond(
+        self, predicate: Array, if_true: Callable[..., Arrays], if_false: Callable[..., Arrays], operands: Arrays
+    ) -> Arrays:
+        """Return what one of two functions gives for the operands."""
+        return control_flow.cond(self.domain, predicate, if_true, if_false, operands)
+
+    def while_loop(self, condition: Callable[..., Array], body: Callable[..., Arrays], init: Arrays) -> Arrays:
+        """Return the last values of a loop."""
+        return control_flow.while_loop(self.domain, condition, body, init)
+
+    def custom_jvp(self, f: Callable[..., Arrays], rule: Callable[..., Any]) -> Callable[..., Arrays]:
+        """Return the function with a forward rule of its own."""
+        return custom.CustomOperation(self, f, push=rule)
+
+    def custom_vjp(
+        self, f: Callable[..., Arrays], forward: Callable[..., Any], backward: Callable[..., Any], push: Any = None
+    ) -> Callable[..., Arrays]:
+        """Return the function with a reverse rule of its own, and where there is ``push`` also a forward rule."""
+        return custom.CustomOperation(self, f, push, forward, backward)
+
+    def checkpoint(self, f: Callable[..., Arrays]) -> Callable[..., Arrays]:
+        """Return the function such that a recording keeps its arguments and computes the rest again."""
+        return Checkpoint(self, f)
+
+    def host_callback(self, f: Callable[..., Arrays], like: Callable[[], Sequence[Any]], args: Arrays) -> Arrays:  # noqa: ARG002  # only compilers need it
+        """Return what a function of plain arrays gives."""
+        return custom.host_callback(self, f, args)
+
+    def shown(self, x: Any) -> Any:
+        """Return an array as users' functions see it where no transform takes part: never a scalar of the library."""
+        return self.library.xp.asarray(x) if isinstance(x, self.library.scalar_types) else x
+
+    def hosted(self, f: Callable[..., Arrays]) -> Callable[..., Arrays]:
+        """Return a function of plain arrays as an operation calls it."""
+        return lambda *args: f(*(EngineBackend.shown(self, x) for x in args))
 
     def jacfwd(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, jac)`` or ``(outs, jac, aux)`` from one pass that carries a batch of tangents."""
@@ -207,6 +311,28 @@ class EngineBackend:
             jac.append(self._finish(shaped, (), always=True))
         return (outs, tuple(jac), *aux)
 
+    def with_rules(self, f: FlatFunction, push: Callable[..., Arrays], pull: Callable[..., Arrays]) -> FlatFunction:
+        """Return ``f`` with both derivative rules given; they may be differentiated again."""
+        ruled: FlatFunction = with_rules(self.domain, f, push, pull)
+        return ruled
+
+    def dependence(self, f: FlatFunction, primals: Arrays) -> tuple[Array, ...]:
+        """Return for each output which elements of the inputs it depends on: positive numbers, stacked along a first axis."""
+        sizes = [math.prod(x.shape) for x in primals]
+
+        def follow(*indicators: Array) -> Arrays:
+            with NewLevel() as level:
+                trace = open_trace(DependenceTrace, self.domain, level, indicators)
+                try:
+                    outs, _ = self._call(f, [trace.variable(x, t) for x, t in zip(primals, indicators, strict=True)], False)
+                finally:
+                    trace.close()
+            values, nodes = self._split(trace, outs)
+            return [self._zeros_like(y) if t is None else t for y, t in zip(values, nodes, strict=True)]
+
+        mapped: tuple[Array, ...] = self.vmap(follow, self._unit_tangents(primals, sizes), [True] * len(primals), sum(sizes))
+        return mapped
+
     def _unit_tangents(self, arrays: Arrays, sizes: Sequence[int]) -> list[Array]:
         """Return for each array a batch of tangents that together are the unit vectors of all arrays."""
         xp, total = self.library.xp, sum(sizes)
@@ -220,15 +346,23 @@ class EngineBackend:
     def _record(
         self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
     ) -> tuple[ReverseTrace, Arrays, Arrays]:
-        with NewLevel() as level:
-            trace = open_trace(ReverseTrace, self.domain, level, primals)
-            trace.lasting = lasting
-            try:
-                outs, aux = self._call(f, [trace.variable(x) for x in primals], has_aux)
-            except BaseException:
+        level = _level.get() + 1
+        trace = open_trace(ReverseTrace, self.domain, level, primals)
+        trace.lasting = lasting
+        guarded = primals if lasting else self._guarded(primals, trace.thaws)
+        token = _level.set(level)
+        try:
+            outs, aux = self._call(f, [trace.variable(x) for x in guarded], has_aux)
+        except BaseException as error:
+            refused = bool(trace.thaws) and self.library.refused_write(error)
+            with suppress(InPlaceError):
                 trace.release()
-                raise
-        return trace, outs, self._finish(*self._beside(trace, aux, primals), always=lasting)
+            if refused:
+                raise InPlaceError(_CHANGED) from error
+            raise
+        finally:
+            _level.reset(token)
+        return trace, outs, self._finish(*self._beside(trace, aux, primals), always=lasting) if aux else aux
 
     def _call(self, f: FlatFunction, args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
         """Call ``f`` with arrays created beside its arguments; return its outputs and auxiliary outputs."""
@@ -246,29 +380,33 @@ class EngineBackend:
         """Return the values of outputs, and their nodes, None for those that are constant to the trace."""
         values, nodes = [], []
         for out in outs:
-            own = isinstance(out, TracedArray) and out._trace is trace
             value = trace.lower(out)
             if trace.base and isinstance(value, TracedArray):
                 raise LeakedTracerError(LEAKED)
             values.append(value)
-            nodes.append(out._node if own else None)
+            nodes.append(out._node if isinstance(out, TracedArray) and out._trace is trace else None)
         return values, nodes
 
     def _pull(self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool) -> list[Array]:
-        plain = trace.base and not any_traced([seed for _, seed in seeds])
+        domain = self.domain
+        plain = trace.base
+        for _, seed in seeds:
+            plain = plain and not isinstance(seed, TracedArray)
         if not plain:
-            seeds = [(node, self.domain.beside_traced(seed)) for node, seed in seeds]
-        xp = self.domain.raw if plain else self.domain.nested
+            seeds = [(node, domain.beside_traced(seed)) for node, seed in seeds]
+        xp = domain.raw if plain else domain.nested
         in_place = plain and self.library.mutable
         with self.library.quiet():
             grads = pull_back(
-                self.domain, tape, seeds, len(primals), xp,
-                in_place=in_place, has_complex=trace.has_complex, consume=consume,
-            )  # fmt: skip
-        return [self._zeros_like(x) if g is None else g for x, g in zip(primals, grads, strict=True)]
+                domain, tape, seeds, len(primals), xp, in_place=in_place, has_complex=trace.has_complex, consume=consume
+            )
+        for i, g in enumerate(grads):
+            if g is None:
+                grads[i] = self._zeros_like(primals[i])
+        return grads
 
     def _zeros_like(self, x: Array) -> Array:
-        return self.domain.zeros(tuple(x.shape), x.dtype, self.domain.device(x))
+        return self.domain.raw.zeros(tuple(x.shape), dtype=x.dtype, device=x.device)
 
     def _lift(self, x: Array) -> Array:
         """Return what a new trace holds of an argument: constants unwrapped."""
@@ -277,6 +415,19 @@ class EngineBackend:
     def _private(self, x: Array) -> Array:
         """Return a copy of a plain array that a recording will outlive the call with; later changes do not reach it."""
         return self.library.xp.asarray(x, copy=True) if not isinstance(x, TracedArray) and self.library.mutable else x
+
+    def _guarded(self, primals: Arrays, thaws: list[Callable[[], None]]) -> Arrays:
+        """Return the primals in a form that changes to the caller's arrays while the function runs do not reach."""
+        freeze, plain = self.library.freeze, self.library.array_types
+        if freeze is None:
+            return tuple(map(self._private, primals))
+        guarded = []
+        for x in primals:
+            kept, thaw = freeze(x, False) if isinstance(x, plain) else (x, None)
+            guarded.append(kept)
+            if thaw is not None:
+                thaws.append(thaw)
+        return tuple(guarded)
 
     def _copy(self, x: Array, _shared: bool) -> Array:
         return self.library.xp.asarray(x, copy=True)
@@ -290,13 +441,19 @@ class EngineBackend:
             if not self.library.mutable:
                 return tuple(results)
             own = self._copy
-        seen = {id(x) for x in given}
+        seen = set(map(id, given))
         finished = []
         for x in results:
             mine = x if isinstance(x, TracedArray) else own(x, always or id(x) in seen)
             seen.add(id(mine))
             finished.append(mine)
         return tuple(finished)
+
+
+_CHANGED = (
+    "the function changes in place an array that is being differentiated, or a constant that a derivative still needs: such"
+    " arrays are read-only while it runs. Change a copy instead, or compute with the function's own argument."
+)
 
 
 def _constant(values: Sequence[Array], nodes: Sequence[Any]) -> list[Array]:

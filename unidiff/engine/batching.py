@@ -26,10 +26,21 @@ class Unbatchable(Exception):  # noqa: N818  # a signal between rule and trace, 
     """A batching rule does not cover this form of the call."""
 
 
+class Shared:
+    """What a batching rule returns for a result that is the same for all slices."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class BatchTrace(Trace):
     """One vectorizing map; the node of a traced array is the number of slices."""
 
     __slots__ = ("open", "size")
+
+    knows_values = False
 
     def __init__(self, domain: Any, level: int, base: bool) -> None:
         super().__init__(domain, level, base)
@@ -52,8 +63,22 @@ class BatchTrace(Trace):
         """Refuse: there is one value for each slice."""
         raise TracedConversionError(
             f"{purpose} of an array inside vmap has one value per slice, so Python cannot branch on it. Use"
-            " xp.where(condition, a, b), or write the function for one slice and loop over the batch."
+            " xp.where(condition, a, b), unidiff.cond or unidiff.while_loop, or loop over the slices. A plain array is indexed"
+            " by such an array with xp.take."
         )
+
+    def unary(self, op: Any, x: TracedArray) -> Any:
+        """Evaluate an elementwise function of one argument."""
+        if not self.open:
+            raise LeakedTracerError(LEAKED)
+        return self.variable(op.raw(x._value) if self.base else op.function(x._value))
+
+    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """Evaluate an elementwise function of two batched arguments."""
+        value1, value2 = x1._value, x2._value
+        if not self.open or value1.ndim != value2.ndim:
+            return self.process(op, (x1, x2), {})
+        return self.variable(op.raw(value1, value2) if self.base else op.function(value1, value2))
 
     def process(self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Evaluate the operation on all slices."""
@@ -69,6 +94,8 @@ class BatchTrace(Trace):
             ans = batcher(self.xp, call, flags, *values, **kwargs)
         except Unbatchable:
             ans = self._slice_by_slice(call, flags, values, kwargs)
+        if type(ans) is Shared:
+            return wrap_constant(self.domain, ans.value)
         if isinstance(ans, (tuple, list)):
             boxed = [self._output(value) for value in ans]
             return type(ans)(*boxed) if hasattr(ans, "_fields") else type(ans)(boxed)
@@ -78,7 +105,7 @@ class BatchTrace(Trace):
         return result
 
     def _output(self, value: Any) -> Any:
-        return self.variable(value) if hasattr(value, "shape") else wrap_constant(self.domain, value)
+        return self.variable(value) if isinstance(value, (TracedArray, *self.domain.array_types)) else value
 
     def _slice_by_slice(self, call: Any, flags: Sequence[bool], values: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         def evaluate(pick: Callable[[Any], Any]) -> Any:
@@ -88,9 +115,17 @@ class BatchTrace(Trace):
         # An empty batch has no slice to learn the shape of the result from, so one of ones stands in and is cut off again.
         slices = [evaluate(partial(_slice, i)) for i in range(self.size)] or [evaluate(partial(_ones_slice, xp))]
         if isinstance(slices[0], (tuple, list)):
-            parts = [xp.stack(list(column))[: self.size, ...] for column in zip(*slices, strict=True)]
+            parts = [self._stacked(list(column)) for column in zip(*slices, strict=True)]
             return type(slices[0])(*parts) if hasattr(slices[0], "_fields") else tuple(parts)
-        return xp.stack(slices)[: self.size, ...]
+        return self._stacked(slices)
+
+    def _stacked(self, slices: list[Any]) -> Any:
+        if any(x.shape != slices[0].shape for x in slices):
+            shapes = ", ".join(sorted({str(tuple(x.shape)) for x in slices}))
+            raise TracedConversionError(
+                f"inside vmap a result whose shape depends on values has another one for each slice, {shapes}: loop over them."
+            )
+        return self.xp.stack(slices)[: self.size, ...]
 
 
 def _slice(i: int, value: Any) -> Any:

@@ -8,6 +8,8 @@ traced kind, because libraries that ask arrays for their namespace refuse to mix
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from unidiff._typing import Array, Device, DType, Namespace
@@ -30,10 +32,12 @@ class Domain:
         self.library = library
         self.name = library.name
         self.array_types = library.array_types
+        self.arrays = (TracedArray, *library.array_types)
         self.operands: set[type] = {*SCALARS, *library.array_types}
         self.changeable: set[type] = {*library.array_types, tuple, list} - set(library.scalar_types)
         self.untraceable = self.operands | {slice, tuple, list, str, type(None), type(Ellipsis)}
         self.operations: dict[str, Operation] = {}
+        self.recorded: Domain | None = None  # the same over arrays that are being recorded, once there is one
         self._one: dict[tuple[DType, Device], Array] = {}
         self._kinds: dict[DType, str] = {}
 
@@ -63,15 +67,27 @@ class Domain:
             self.changeable.add(type(x))
         return True
 
+    def with_arrays(self, args: tuple[Any, ...], positions: Iterable[int]) -> tuple[Any, ...]:
+        """Return the arguments with arrays in place of sequences at these positions, where a library takes one for the other.
+
+        A derivative needs the shape and the dtype of what it multiplies with.
+        """
+        for i in positions:
+            if i < len(args) and type(args[i]) in _SEQUENCES:
+                args = (*args[:i], self.plain.asarray(args[i]), *args[i + 1 :])
+        return args
+
     def is_scalar(self, value: Any) -> bool:
         """Whether what is beneath all traces is an immutable scalar, which shares memory with nothing."""
+        scalar_types = self.library.scalar_types
+        if not scalar_types:
+            return False
         while isinstance(value, TracedArray):
             value = value._value
-        return isinstance(value, self.library.scalar_types)
+        return isinstance(value, scalar_types)
 
-    def device(self, value: Any) -> Device:
-        """Return the device of a plain or traced array."""
-        return value.device
+    device = staticmethod(attrgetter("device"))
+    """Return the device of a plain or traced array."""
 
     def kind(self, dtype: DType) -> str:
         """Return ``"real"``, ``"complex"`` or, for integers and booleans, ``"exact"``."""
@@ -99,6 +115,5 @@ class Domain:
         except KeyError:
             return self._one.setdefault((dtype, device), self.library.xp.ones((), dtype=dtype, device=device))
 
-    def zeros(self, shape: tuple[int, ...], dtype: DType, device: Device) -> Array:
-        """Return a plain array of zeros."""
-        return self.library.xp.zeros(shape, dtype=dtype, device=device)
+
+_SEQUENCES = frozenset({list, tuple})

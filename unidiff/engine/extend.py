@@ -28,12 +28,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from unidiff._typing import Array, Namespace
-from unidiff.engine.batching import BATCHERS, Unbatchable, align
+from unidiff.engine.batching import BATCHERS, Shared, Unbatchable, align
 from unidiff.engine.batching import elementwise as batch_elementwise
 from unidiff.engine.indexing import plain_key, varies
 from unidiff.engine.pullback import part_cotangent, spread_cotangent
-from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule
+from unidiff.engine.rule import RULES, Pass, Rule, add, elementwise_rule, general_pull, negated, unchanged
 from unidiff.engine.shapes import (
+    COMPLEX,
     Aval,
     along,
     expand_reduced,
@@ -41,10 +42,19 @@ from unidiff.engine.shapes import (
     normalize_axes,
     sum_to_shape,
 )
-from unidiff.errors import ArgumentError, MissingRuleError, NotDifferentiableError, ShapeError, UnsupportedOperationError
+from unidiff.errors import (
+    IRREVERSIBLE_LOOP,
+    ArgumentError,
+    MissingRuleError,
+    NotDifferentiableError,
+    ShapeError,
+    TracedConversionError,
+    UnsupportedOperationError,
+)
 
 __all__ = [
     "BATCHERS",
+    "IRREVERSIBLE_LOOP",
     "RULES",
     "ArgumentError",
     "Array",
@@ -53,6 +63,9 @@ __all__ = [
     "Namespace",
     "NotDifferentiableError",
     "ShapeError",
+    "TracedConversionError",
+    "Shared",
+    "TracedConversionError",
     "Unbatchable",
     "UnsupportedOperationError",
     "align",
@@ -63,6 +76,7 @@ __all__ = [
     "elementwise",
     "expand_reduced",
     "is_complex",
+    "negated",
     "nondifferentiable",
     "normalize_axes",
     "part_cotangent",
@@ -70,6 +84,7 @@ __all__ = [
     "rule",
     "spread_cotangent",
     "sum_to_shape",
+    "unchanged",
     "varies",
     "zero",
 ]
@@ -110,6 +125,7 @@ def rule(
             kind="general",
             jvps=jvps,
             vjps=vjps,
+            pulls=tuple(map(general_pull, vjps)),
             keep=frozenset(keep),
             variadic=variadic,
             places=places,
@@ -148,4 +164,7 @@ def nondifferentiable(name: str, reason: str) -> None:
 
 def is_complex(xp: Namespace, x: Array) -> bool:
     """Whether ``x`` has a complex dtype."""
-    return is_complex_dtype(xp, x.dtype)
+    try:
+        return COMPLEX[xp][x.dtype]
+    except KeyError:
+        return is_complex_dtype(xp, x.dtype)

@@ -15,25 +15,18 @@ from unidiff.errors import DeviceError
 
 
 def plain_key(key: Any) -> Any:
-    """Return an index with the constants in it unwrapped.
-
-    An array of which each slice of a batch has its own stays as it is, where it is the whole index.
-    """
-    return key if varies(key) else _unwrapped(key)
-
-
-def varies(index: Any) -> bool:
-    """Whether an index is an array of integers or booleans of which each slice of a batch has its own."""
-    return isinstance(index, TracedArray) and index._trace.level > 0 and index._domain.kind(index.dtype) == "exact"
-
-
-def _unwrapped(key: Any) -> Any:
+    """Return an index with the constants in it unwrapped."""
     if isinstance(key, TracedArray):
         array: Any = key  # of the domain's own class, which has the method
         return array._constant("indexing with a traced array x[i]")
     if isinstance(key, tuple):
-        return tuple(map(_unwrapped, key))
+        return tuple(map(plain_key, key))
     return key
+
+
+def varies(index: Any) -> bool:
+    """Whether an index is an array of integers or booleans whose values are not known, as each slice of a batch has its own."""
+    return isinstance(index, TracedArray) and index._trace.level > 0 and index._domain.kind(index.dtype) == "exact"
 
 
 def is_basic(key: Any) -> bool:
@@ -142,7 +135,7 @@ def setitem(library: Library, x: Array, value: Any, key: Any) -> Array:
 def scatter(library: Library, values: Array, shape: tuple[int, ...], key: Any) -> Array:
     """Return zeros of the shape into which the values are added at ``key``."""
     out = library.xp.zeros(shape, dtype=values.dtype, device=values.device)
-    add_at(library, out, key, values)
+    add_at(library, out, plain_key(key), values)
     return out
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from unidiff._typing import Namespace
 from unidiff.engine.domain import Domain
+from unidiff.engine.elementwise import binary, unary
+from unidiff.engine.gathering import GATHERING
 from unidiff.engine.indexing import INDEXING
 from unidiff.engine.operation import Operation
 from unidiff.engine.placement import placed
@@ -45,6 +47,8 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
     _set(plain, "asarray", asarray)
     _set(traced, "asarray", _wrapping(domain, asarray))
     for face in (plain, traced):
+        if hasattr(face, "astype"):
+            _set(face, "astype", _uncopied(face.astype))
         _refuse_unruled(domain, library.xp, face)
     return raw, plain, traced
 
@@ -107,7 +111,7 @@ def _raw(domain: Domain, rule: Rule, raw: ModuleType) -> Callable[..., Any] | No
 
 
 def _indexing(library: Library, name: str) -> Callable[..., Any] | None:
-    function = INDEXING.get(name)
+    function = INDEXING.get(name) or GATHERING.get(name)
     return None if function is None else partial(function, library)
 
 
@@ -135,9 +139,9 @@ def _documented(function: Callable[..., Any], original: Callable[..., Any], name
 def _function(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
     rule = op.rule
     if rule.kind == "elementwise" and len(rule.vjps) == 1:
-        return _unary(domain, op)
+        return unary(domain, op)
     if rule.kind == "elementwise" and len(rule.vjps) == 2:
-        return _binary(domain, op)
+        return binary(domain, op)
     if rule.kind == "composite" or (rule.kind == "creation" and rule.implementation is not None):
         return _composite(domain, rule, original)
     if rule.kind in ("nondifferentiable", "creation"):
@@ -145,54 +149,48 @@ def _function(domain: Domain, op: Operation, original: Callable[..., Any]) -> Ca
     return _general(domain, op, original)
 
 
-def _unary(domain: Domain, op: Operation) -> Callable[..., Any]:
-    traced, raw = domain.array_class, op.raw
-
-    def function(x: Any, /) -> Any:
-        if type(x) is traced:
-            return x._trace.unary(op, x)
-        return raw(x)
-
-    return function
-
-
-def _binary(domain: Domain, op: Operation) -> Callable[..., Any]:
-    traced, raw, operands = domain.array_class, op.raw, domain.operands
-
-    def function(x1: Any, x2: Any, /) -> Any:
-        if type(x1) is traced:
-            if type(x2) is traced:
-                trace = x1._trace
-                if x2._trace is trace:
-                    return trace.both(op, x1, x2)
-            elif type(x2) in operands:
-                return x1._trace.left(op, x1, x2)
-        elif type(x2) is traced:
-            if type(x1) in operands:
-                return x2._trace.right(op, x1, x2)
-        elif not (isinstance(x1, TracedArray) or isinstance(x2, TracedArray)):
-            return raw(x1, x2)
-        return dispatch(domain, op, _with_arrays(domain, (x1, x2), (0, 1)), {})
-
-    return function
-
-
 def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
-    arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
-    most = _most_positional(op.rule)
-    operands = () if op.rule.variadic else tuple(i for i, push in enumerate(op.rule.jvps) if push is not None)
+    """Return the function of a rule; one array or two, and nothing else, take the short way."""
+    otherwise = _any_call(domain, op, original)
+    traced, untraceable = domain.array_class, domain.untraceable
+    pairs = len(op.rule.jvps) == 2 and None not in op.rule.jvps
+    if op.rule.arguments is not None or not op.rule.jvps:
+        return otherwise
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if arguments is None and not kwargs and args and type(args[0]) is traced:
-            trace = args[0]._trace
-            if len(args) == 1:
-                return trace.first(op, args[0], (), kwargs)
-            if len(args) == 2 and type(args[1]) is traced and args[1]._trace is trace:
-                return trace.pair(op, args[0], args[1])
+        if len(args) == 1:
+            (x,) = args
+            if type(x) is traced and (not kwargs or untraceable.issuperset(map(type, kwargs.values()))):
+                return x._trace.first(op, x, (), kwargs)
+        elif pairs and len(args) == 2 and not kwargs:
+            x1, x2 = args
+            if type(x1) is traced:
+                if type(x2) in domain.operands or (type(x2) is traced and x1._trace is x2._trace):
+                    return x1._trace.pair(op, x1, x2)
+            elif type(x2) is traced and type(x1) in domain.operands:
+                return x2._trace.pair(op, x1, x2)
+        return otherwise(*args, **kwargs)
+
+    return function
+
+
+def _any_call(domain: Domain, op: Operation, original: Callable[..., Any]) -> Callable[..., Any]:
+    arguments, traced, untraceable = op.rule.arguments, domain.array_class, domain.untraceable
+    most = _most_positional(op.rule)
+    variadic = op.rule.variadic
+    operands = tuple(i for i, push in enumerate(op.rule.jvps) if push is not None)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
-        constants = _constant_keywords(op.name, keywords) if keywords else keywords
-        if len(operands) > 1:
-            positional = _with_arrays(domain, positional, operands)
+        constants, given = _constant_keywords(op.name, keywords) if keywords else keywords, positional
+        if variadic and {*map(type, positional)} == {traced}:
+            trace = positional[0]._trace
+            if all(x._trace is trace for x in positional):
+                return trace.process(op, positional, constants)
+        if variadic:
+            positional = domain.with_arrays(positional, range(len(positional)))
+        elif positional and (len(operands) > 1 or type(positional[0]) in _SEQUENCES):
+            positional = domain.with_arrays(positional, operands)
         if (
             positional
             and type(positional[0]) is traced
@@ -205,20 +203,10 @@ def _general(domain: Domain, op: Operation, original: Callable[..., Any]) -> Cal
                 if len(positional) > most:
                     raise ArgumentError(_POSITIONAL.format(op.name, most))
                 return dispatch(domain, op, positional, constants)
-        return original(*args, **kwargs) if constants is keywords else op.raw(*positional, **constants)
+        unchanged = constants is keywords and positional is given
+        return original(*args, **kwargs) if unchanged else op.raw(*positional, **constants)
 
     return function
-
-
-def _with_arrays(domain: Domain, args: tuple[Any, ...], positions: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return the arguments with arrays in place of sequences at these positions, where a library takes one for the other.
-
-    A derivative needs the shape and the dtype of what it multiplies with.
-    """
-    for i in positions:
-        if i < len(args) and type(args[i]) in _SEQUENCES:
-            args = (*args[:i], domain.plain.asarray(args[i]), *args[i + 1 :])
-    return args
 
 
 _SEQUENCES = frozenset({list, tuple})
@@ -257,7 +245,13 @@ def _composite(domain: Domain, rule: Rule, original: Callable[..., Any]) -> Call
     def function(*args: Any, **kwargs: Any) -> Any:
         positional, keywords = arguments(*args, **kwargs) if arguments else (args, kwargs)
         for arg in positional:
-            if isinstance(arg, TracedArray):
+            if isinstance(arg, TracedArray) or (type(arg) is list and _contains_traced(arg)):
+                if domain.recorded is not None and _is_of(domain.recorded, arg):
+                    return _get(domain.recorded.plain, rule.name)(*args, **kwargs)
+                lists = [i for i, x in enumerate(positional) if type(x) is list]
+                positional = domain.with_arrays(positional, lists) if lists else positional
+                if all(map(_is_constant, positional)):
+                    return wrap_constant(domain, original(*map(_unwrap_constant, args), **_unwrapped_options(kwargs)))
                 return wrap_constant(domain, implementation(domain.nested, *positional, **keywords))
         return original(*args, **kwargs)
 
@@ -282,7 +276,25 @@ def _refusing(domain: Domain, op: Operation, original: Callable[..., Any]) -> Ca
 
 
 def _unwrap_constant(x: Any) -> Any:
+    if isinstance(x, list):
+        return list(map(_unwrap_constant, x))
     return x._value if isinstance(x, TracedArray) else x
+
+
+def _unwrapped_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {key: _unwrap_constant(value) for key, value in kwargs.items()}
+
+
+def _is_of(domain: Any, x: Any) -> bool:
+    """Whether an array, or one in a list, is a traced one of the domain."""
+    return any(_is_of(domain, item) for item in x) if isinstance(x, list) else type(x) is domain.array_class
+
+
+def _is_constant(x: Any) -> bool:
+    """Whether an argument carries no derivative: an array that does not, a list of such, or what is neither."""
+    if isinstance(x, list):
+        return all(map(_is_constant, x))
+    return not x._trace.level if isinstance(x, TracedArray) else not (isinstance(x, tuple) or callable(x))
 
 
 def _wrapping(domain: Domain, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -313,6 +325,7 @@ def _unruled(domain: Domain, function: Callable[..., Any], name: str) -> Callabl
             )
         return function(*map(_unwrap_constant, args), **{k: _unwrap_constant(v) for k, v in kwargs.items()})
 
+    guarded.unruled = True  # type: ignore[attr-defined]  # a plugin may have another function for it
     return guarded
 
 
@@ -332,13 +345,30 @@ def _conversion(domain: Domain, xp: Namespace) -> Callable[..., Any]:
     return asarray
 
 
+def _uncopied(astype: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``astype`` such that it gives a traced array itself back where that needs no copy and none is wanted."""
+
+    @wraps(astype)
+    def converted(x: Any, dtype: Any, /, **options: Any) -> Any:
+        if options and isinstance(x, TracedArray) and options.pop("copy", True) is False and x.dtype == dtype and not options:
+            return x
+        return astype(x, dtype, **options)
+
+    return converted
+
+
 def _as_traced(xp: Namespace, x: Any, dtype: Any, device: Any, copy: bool | None) -> Any:
     moves = device is not None and device != x.device
     if copy is False and (moves or x.dtype != dtype):
         raise ArgumentError(f"an array of dtype {x.dtype} on {x.device} needs a copy to change that; leave copy=False out")
     if moves:
         x = xp._to_device(x, device)
-    return xp.astype(x, dtype) if copy or x.dtype != dtype else x
+    result = xp.astype(x, dtype) if copy or x.dtype != dtype else x
+    if not x._domain.is_scalar(result):
+        return result
+    array = xp.positive(result)  # an array, which in-place operators change, of what may be an immutable scalar
+    array._memory = object()
+    return array
 
 
 def _contains_traced(obj: Any) -> bool:

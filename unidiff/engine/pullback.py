@@ -30,8 +30,13 @@ class Slots:
         return self
 
 
-def fill_slot(_xp: Namespace, g: Any, slot: int, count: int) -> Slots:
+SLOT = (), None
+"""What an edge to an operation with several results has in place of a restoration."""
+
+
+def fill_slot(_xp: Namespace, g: Any, residuals: tuple[int, int]) -> Slots:
     """Pull the cotangent of one of several results back to their operation."""
+    slot, count = residuals
     items: list[Any] = [None] * count
     items[slot] = g
     return Slots(items)
@@ -96,17 +101,18 @@ def _edges_of_value(g: Spread, edge: Any, conjugate: bool) -> Any:
     """Return the edges with maps for the value of a spread cotangent, or None unless all of them are elementwise."""
     chain = []
     while edge is not None:
-        pull, *rest, edge = edge
+        pull, parent, residuals, restoration, edge = edge
         if pull not in CONJUGATE:
             return None
-        chain.append((partial(_pull_value, CONJUGATE[pull] if conjugate else pull, g.shape), *rest))
+        pull = partial(_pull_value, CONJUGATE[pull] if conjugate else pull, g.shape)
+        chain.append((pull, parent, residuals, restoration or (g.shape, g.value.dtype)))
     for link in reversed(chain):
         edge = (*link, edge)
     return edge
 
 
-def _pull_value(pull: Any, shape: tuple[int, ...], xp: Namespace, value: Array, *residuals: Any) -> Any:
-    part = pull(xp, value, *residuals)
+def _pull_value(pull: Any, shape: tuple[int, ...], xp: Namespace, value: Array, residuals: Any) -> Any:
+    part = pull(xp, value, residuals)
     return part if part.shape == shape else Spread(xp, part, shape)
 
 
@@ -119,24 +125,33 @@ def _unpack(domain: Any, g: Any, edge: Any, has_complex: bool) -> tuple[Any, Any
     return (edge, g.array(), conjugate) if edges is None else (edges, g.value, False)
 
 
-def _settle(part: Spread, restoration: Any, total: Any, in_place: bool) -> Any:
-    """Return a spread cotangent restored, and as an array where it is to be added to one or has to be differentiated."""
-    restored = part if restoration is None else part.restore(*restoration)
+def _settled(
+    domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, part: Any, restoration: Any, in_place: bool
+) -> Any:  # fmt: skip
+    """Return a cotangent that is no array in the form in which it is to be added, None where that has been done."""
+    total = cotangents[parent]
+    if type(part) is Scatter:
+        _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
+        return None
+    if type(part) is Slots:
+        cotangents[parent] = part if total is None else total + part
+        return None
+    restored = part.restore(*restoration)
     if type(restored) is Spread and not (in_place and (total is None or type(total) is Spread)):
-        return restored.array()
+        return restored.array()  # it is to be added to an array, or has to be differentiated
     return restored
 
 
-def lift_residual(domain: Any, residual: Any) -> Any:
-    """Return a residual in the form that rules need beside traced cotangents; several results are kept as one tuple."""
-    if type(residual) is tuple:
-        return tuple(domain.beside_traced(item) for item in residual)
-    if isinstance(residual, tuple) and hasattr(residual, "_fields"):
-        return type(residual)(*(domain.beside_traced(item) for item in residual))
-    return domain.beside_traced(residual)
+def _lift(domain: Any, residuals: Any) -> Any:
+    """Return residuals in the form that rules need beside traced cotangents; several results are kept as one tuple."""
+    if type(residuals) is tuple:
+        return tuple([_lift(domain, item) for item in residuals])
+    if isinstance(residuals, tuple) and hasattr(residuals, "_fields"):
+        return type(residuals)(*(_lift(domain, item) for item in residuals))
+    return domain.beside_traced(residuals)
 
 
-def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge would cost a fifth of its time
+def pull_back(  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call for each edge would cost a fifth of its time
     domain: Any, tape: list[Any], seeds: Sequence[tuple[int, Any]], inputs: int, xp: Namespace, *,
     in_place: bool, has_complex: bool, consume: bool,
 ) -> list[Any]:  # fmt: skip
@@ -145,12 +160,16 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
     With ``consume`` the tape is emptied on the way, which frees the residuals as soon as they are used. ``in_place`` says
     that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two.
     """
-    last = max([node for node, _ in seeds], default=-1)
+    last = -1
+    for node, _ in seeds:
+        if node > last:  # noqa: PLR1730  # max() costs more
+            last = node
     if consume:
         del tape[last + 1 :]
     cotangents: list[Any] = [None] * (last + 1)
     owned: set[int] = set()
     lift = xp is not domain.raw and not domain.library.defers  # residuals of a plain recording beside traced cotangents
+    special, conjugate = lift or has_complex, False
     for node, seed in seeds:
         cotangents[node] = seed if cotangents[node] is None else cotangents[node] + seed
     for index in range(last, inputs - 1, -1):
@@ -160,28 +179,27 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
             continue
         if type(g) in _PACKED:
             edge, g, conjugate = _unpack(domain, g, edge, has_complex)
-        else:
-            conjugate = has_complex and domain.kind(g.dtype) == "complex"
+        elif has_complex:
+            conjugate = domain.kind(g.dtype) == "complex"
         while edge is not None:
             pull, parent, residuals, restoration, edge = edge
             if pull is None:
                 shape, key = residuals
                 _scatter(domain, xp, cotangents, owned, parent, shape, key, g, in_place)
                 continue
-            if conjugate:
-                pull = CONJUGATE.get(pull, pull)
-            if lift:
-                residuals = tuple(lift_residual(domain, residual) for residual in residuals)
-            part = pull(xp, g, *residuals)
-            if type(part) in _DEFERRED:
-                if type(part) is Scatter:
-                    _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
-                    continue
-                part = _settle(part, restoration, cotangents[parent], in_place)
-            elif restoration is not None:
-                shape, dtype = restoration
-                if part.shape != shape or part.dtype is not dtype:
-                    part = restore(xp, part, shape, dtype)
+            if special:
+                pull = CONJUGATE.get(pull, pull) if conjugate else pull
+                residuals = _lift(domain, residuals) if lift else residuals
+            part = pull(xp, g, residuals)
+            if restoration is not None:
+                if type(part) in _DEFERRED:
+                    part = _settled(domain, xp, cotangents, owned, parent, part, restoration, in_place)
+                    if part is None:
+                        continue
+                else:
+                    shape, dtype = restoration
+                    if part.shape != shape or part.dtype is not dtype:
+                        part = restore(xp, part, shape, dtype)
             total = cotangents[parent]
             if total is None:
                 cotangents[parent] = part
@@ -190,16 +208,19 @@ def pull_back(  # noqa: C901, PLR0912  # the hot loop: a call for each edge woul
                 cotangents[parent] = total
             else:
                 cotangents[parent] = total + part
-                if in_place and type(part) is not Slots:
+                if in_place:
                     owned.add(parent)
     if consume:
         tape.clear()
-    cotangents.extend([None] * (inputs - len(cotangents)))
-    return [g.array() if type(g) is Spread else g for g in cotangents]
+    cotangents += [None] * (inputs - len(cotangents))
+    for node, g in enumerate(cotangents):
+        if type(g) is Spread:
+            cotangents[node] = g.array()
+    return cotangents
 
 
 _PACKED = frozenset({Slots, Spread})
-_DEFERRED = frozenset({Scatter, Spread})
+_DEFERRED = frozenset({Scatter, Slots, Spread})
 
 
 def _scatter(

@@ -39,6 +39,9 @@ class Rule:
         position, where that takes a look at all of them.
     packed : bool
         Whether the library's function takes the arrays of a variadic rule as one list, as ``concat`` does.
+    pulls : tuple of Pass or None
+        The cotangent maps in the one form that a tape holds: ``pull(xp, g, residuals)``. The residuals of an elementwise map
+        are None, what it needs, or a tuple of that; those of any other map are a pair of its arguments and keywords.
     residuals : tuple of tuple of int
         For elementwise rules: per argument the positions its map needs, -1 standing for the result.
     keep : frozenset of int
@@ -60,6 +63,7 @@ class Rule:
     kind: str
     jvps: tuple[Pass | None, ...] = ()
     vjps: tuple[Pass | None, ...] = ()
+    pulls: tuple[Pass | None, ...] = ()
     variadic: bool = False
     places: Callable[..., Sequence[Any]] | None = None
     packed: bool = False
@@ -86,20 +90,51 @@ def add(rule: Rule) -> None:
     RULES[rule.name] = rule
 
 
+def unchanged(_xp: Any, t: Any, _residuals: None = None) -> Any:
+    """Map a tangent, or a cotangent, to itself."""
+    return t
+
+
+def negated(_xp: Any, t: Any, _residuals: None = None) -> Any:
+    """Map a tangent, or a cotangent, to its negative."""
+    return -t
+
+
 _POSITION = {"ans": -1, "x": 0, "x1": 0, "x2": 1, "x3": 2}
 
 
 def residual_positions(push: Pass) -> tuple[int, ...]:
     """Return which of the arguments and the result an elementwise map names after ``xp`` and the tangent."""
     names = list(inspect.signature(push).parameters)[2:]
-    return tuple(_POSITION[name] for name in names)
+    return tuple(_POSITION[name] for name in names if not name.startswith("_"))
+
+
+def elementwise_pull(push: Pass, needs: int) -> Pass:
+    """Return an elementwise map of ``needs`` residuals in the form that a tape holds."""
+    if needs == 1 or push in (unchanged, negated):
+        return push
+    if not needs:
+        return lambda xp, g, _: push(xp, g)
+    return lambda xp, g, residuals: push(xp, g, *residuals)
+
+
+def general_pull(vjp: Pass | None) -> Pass | None:
+    """Return a cotangent map in the form that a tape holds."""
+    if vjp is None:
+        return None
+
+    def pull(xp: Any, g: Any, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+        args, kwargs = call
+        return vjp(xp, g, *args, **kwargs) if kwargs else vjp(xp, g, *args)
+
+    return pull
 
 
 def conjugated(push: Pass) -> Pass:
     """Return the adjoint of multiplication by a complex number ``d`` from that multiplication: conj(d conj(g)) = conj(d) g."""
 
-    def pull(xp: Any, g: Any, *residuals: Any) -> Any:
-        return xp.conj(push(xp, xp.conj(g), *residuals))
+    def pull(xp: Any, g: Any, residuals: Any) -> Any:
+        return xp.conj(push(xp, xp.conj(g), residuals))
 
     return pull
 
@@ -108,8 +143,9 @@ def elementwise_rule(name: str, pushes: Iterable[Pass], implementation: Callable
     """Make the rule of a function that is holomorphic element by element, one map of the tangent per argument."""
     pushes = tuple(pushes)
     residuals = tuple(residual_positions(push) for push in pushes)
-    for push in pushes:
-        CONJUGATE.setdefault(push, conjugated(push))
+    pulls = tuple(elementwise_pull(push, len(needs)) for push, needs in zip(pushes, residuals, strict=True))
+    for pull in pulls:
+        CONJUGATE.setdefault(pull, conjugated(pull))
 
     def forward(push: Pass, positions: tuple[int, ...]) -> Pass:
         def jvp(xp: Any, t: Any, ans: Any, *args: Any) -> Any:
@@ -122,6 +158,7 @@ def elementwise_rule(name: str, pushes: Iterable[Pass], implementation: Callable
         kind="elementwise",
         jvps=tuple(forward(push, positions) for push, positions in zip(pushes, residuals, strict=True)),
         vjps=pushes,
+        pulls=pulls,
         residuals=residuals,
         implementation=implementation,
     )

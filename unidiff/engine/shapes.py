@@ -70,6 +70,8 @@ def along(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
 def sum_to_shape(xp: Namespace, g: Array, shape: tuple[int, ...]) -> Array:
     """Sum over the axes along which an array of the shape was broadcast: the adjoint of broadcasting."""
     extra = len(g.shape) - len(shape)
+    if extra and g.shape[extra:] == shape:
+        return xp.sum(g, axis=tuple(range(extra)) if extra > 1 else 0, dtype=g.dtype)
     axes = tuple(range(extra)) + tuple(i + extra for i, length in enumerate(shape) if length == 1 and g.shape[i + extra] != 1)
     if len(axes) == extra and extra:
         return xp.sum(g, axis=axes, dtype=g.dtype)
@@ -96,15 +98,16 @@ def match(xp: Namespace, t: Array, ans: Array) -> Array:
     return t
 
 
-_complex: dict[tuple[Namespace, DType], bool] = {}
+COMPLEX: dict[Namespace, dict[DType, bool]] = {}
+"""Which dtypes of a namespace are complex, as far as that has been asked."""
 
 
 def is_complex_dtype(xp: Namespace, dtype: DType) -> bool:
     """Whether the dtype is complex; remembered, because asking a library costs more than a small operation."""
     try:
-        return _complex[xp, dtype]
+        return COMPLEX[xp][dtype]
     except KeyError:
-        return _complex.setdefault((xp, dtype), bool(xp.isdtype(dtype, "complex floating")))
+        return COMPLEX.setdefault(xp, {}).setdefault(dtype, bool(xp.isdtype(dtype, "complex floating")))
 
 
 def cast(xp: Namespace, x: Array, dtype: DType) -> Array:

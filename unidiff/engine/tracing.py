@@ -11,6 +11,7 @@ Levels live in a `contextvars.ContextVar`, so threads and asynchronous tasks do 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -46,6 +47,8 @@ class Library:
         ``freeze(x, lasting)`` returns what a recording may keep of a constant operand, so that a later change to it in place
         does not reach the recording, and what to call when the recording is gone, or None. ``lasting`` says that the recording
         outlives the call that made it. None where arrays are immutable.
+    refused_write : callable
+        Whether an exception says that an array is read-only, as those are that ``freeze`` made so.
     scatter_add : callable or None
         ``scatter_add(buffer, key, values)`` adds in place, repeated indices accumulating. None where the library's arrays
         are not mutable or it has no such function; the engine then uses a slower way made of standard functions.
@@ -68,6 +71,24 @@ class Library:
         inside nested derivatives are wrapped as constants.
     mixin : type or None
         Extra methods for the class of traced arrays, such as the library's dispatch protocols.
+    layout : callable
+        ``layout(x)`` is what, beside shape and dtype, decides on the order in which functions go through the elements, and so
+        on rounding; a compiled program is used for arrays of one layout.
+    into : mapping
+        For functions and operators that act element by element: ``into[f](*args, out)``, which computes ``f(*args)`` into an
+        array, and without ``out`` into a new one.
+    fresh : frozenset of callable
+        Functions whose results never share memory with their arguments, beside those of ``into``.
+    simplify : callable
+        ``simplify(f, shapes, kwargs)`` is a cheaper function that computes the same bits as ``f`` for array arguments of these
+        shapes and these options, or None.
+    random_state : callable
+        ``random_state(objects)`` is the state of the library's random numbers, its own and those of generators among the
+        objects; another one after a function has drawn some.
+    silent, error_state, under : callable
+        ``silent()`` makes a context in which a function is recorded without floating-point warnings; in it ``error_state()`` is
+        how the function itself has asked for errors to be handled, None where it has not; ``under(state)`` makes a context in
+        which they are.
     """
 
     name: str
@@ -79,12 +100,21 @@ class Library:
     to_device: Callable[[Array, Device], Array] | None = None
     own: Callable[[Array, bool], Array] | None = None
     freeze: Callable[[Array, bool], tuple[Array, Callable[[], None] | None]] | None = None
+    refused_write: Callable[[BaseException], bool] = lambda _error: False
     scatter_add: Callable[[Array, Any, Array], None] | None = None
     mutable: bool = True
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
     natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     defers: bool = False
     mixin: type | None = None
+    layout: Callable[[Array], Any] = lambda _x: None
+    into: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
+    fresh: frozenset[Callable[..., Any]] = frozenset()
+    simplify: Callable[..., Callable[..., Any] | None] = lambda *_: None
+    random_state: Callable[[Iterable[object]], Any] = lambda _objects: None
+    silent: Callable[[], AbstractContextManager[Any]] = nullcontext
+    error_state: Callable[[], Any] = lambda: None
+    under: Callable[[Any], AbstractContextManager[Any]] = nullcontext
 
 
 class Trace:
@@ -95,6 +125,9 @@ class Trace:
     """
 
     __slots__ = ("base", "domain", "level", "xp")
+
+    knows_values = True
+    """Whether an array of this trace has one value."""
 
     def __init__(self, domain: Any, level: int, base: bool) -> None:
         self.domain = domain
@@ -107,32 +140,24 @@ class Trace:
         raise NotImplementedError
 
     def unary(self, op: Any, x: TracedArray) -> Any:
-        """`process` for one traced argument and nothing else."""
+        """`process` for an elementwise function of one array."""
         return self.process(op, (x,), {})
+
+    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
+        """`process` for an elementwise function of two arrays, both this trace's own."""
+        return self.process(op, (x1, x2), {})
 
     def first(self, op: Any, x: TracedArray, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`process` for a traced argument of this trace's own before arguments that are not traced."""
         return self.process(op, (x, *args), kwargs)
 
-    def pair(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
-        """`process` for two arrays of this trace's own and nothing else."""
+    def pair(self, op: Any, x1: Any, x2: Any) -> Any:
+        """`process` for two operands, each an array of this trace's own or not traced, and nothing else."""
         return self.process(op, (x1, x2), {})
 
     def part(self, op: Any, x: TracedArray, key: Any) -> Any:
         """`process` for indexing with integers and slices."""
         return self.process(op, (x, key), {})
-
-    def both(self, op: Any, x1: TracedArray, x2: TracedArray) -> Any:
-        """`process` for two arguments that are this trace's own."""
-        return self.process(op, (x1, x2), {})
-
-    def left(self, op: Any, x1: TracedArray, x2: Any) -> Any:
-        """`process` for an argument of this trace's own and a plain array or Python number."""
-        return self.process(op, (x1, x2), {})
-
-    def right(self, op: Any, x1: Any, x2: TracedArray) -> Any:
-        """`process` for a plain array or Python number and an argument of this trace's own."""
-        return self.process(op, (x1, x2), {})
 
     def evaluate(self, op: Any, values: list[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the value of the operation one level down."""
@@ -204,15 +229,12 @@ class TracedArray:
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.shape)
+        return len(self._trace.shape_of(self))
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        total = 1
-        for length in self.shape:
-            total *= length
-        return total
+        return math.prod(self._trace.shape_of(self))
 
     @property
     def device(self) -> Device:
@@ -224,10 +246,10 @@ def share_memory(base: Any, view: TracedArray) -> None:
     """Note that one array is a view of the other, so that in-place change of either can be refused."""
     if not isinstance(base, TracedArray):
         return
-    try:
-        view._memory = base._memory
-    except AttributeError:
-        view._memory = base._memory = object()
+    memory = getattr(base, "_memory", None)
+    if memory is None:
+        memory = base._memory = object()
+    view._memory = memory
 
 
 class NewLevel:
@@ -279,12 +301,14 @@ def dispatch(domain: Any, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
         if isinstance(arg, TracedArray):
             trace = arg._trace
             if type(arg) is not domain.array_class:
+                if arg._domain is domain.recorded:  # a namespace from outside, in a function that is being recorded
+                    return arg._domain.operations[op.name].function(*args, **kwargs)
                 raise MixedBackendsError(_mixed(domain, arg))
             if top is None or trace.level > top.level:
                 top = trace
             elif trace.level == top.level and trace is not top:
                 raise LeakedTracerError(LEAKED)
-        elif arg is not None and not domain.accepts(arg):
+        elif arg is not None and type(arg) not in domain.operands and not domain.accepts(arg):
             check_operand(domain, arg)
     if top is None:
         return op.raw(*args, **kwargs)

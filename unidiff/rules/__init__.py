@@ -6,6 +6,8 @@ Importing this package fills `RULES`; a rule file imports nothing but `unidiff.e
 from unidiff.engine.extend import RULES
 from unidiff.rules import (
     batching,
+    batching_indexing,
+    control_flow,
     creation,
     data_type,
     einsum,
@@ -30,6 +32,8 @@ from unidiff.rules import (
 __all__ = [
     "RULES",
     "batching",
+    "batching_indexing",
+    "control_flow",
     "creation",
     "data_type",
     "einsum",

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidiff.engine.extend import BATCHERS, Array, Namespace, Unbatchable, align, batch_elementwise, normalize_axes
+from unidiff.engine.extend import (
+    BATCHERS,
+    Array,
+    Namespace,
+    Shared,
+    Unbatchable,
+    align,
+    batch_elementwise,
+    normalize_axes,
+)
 
 Flags = tuple[bool, ...]
 
@@ -72,9 +81,16 @@ BATCHERS["matmul"] = _matmul
 
 
 def _solve(xp: Namespace, call: Any, flags: Flags, x1: Array, x2: Array) -> Array:
-    if x2.ndim - flags[1] < 2 or x1.ndim - flags[0] < 2:
-        raise Unbatchable  # a vector on the right is told from a matrix by its number of axes
-    ndim = max(x1.ndim - flags[0], x2.ndim - flags[1])
+    ndim1, ndim2 = x1.ndim - flags[0], x2.ndim - flags[1]
+    if ndim2 == 1 and not flags[0] and ndim1 == 2:
+        return xp.matrix_transpose(call(x1, xp.matrix_transpose(x2)))  # one matrix, whose factors serve all vectors
+    if ndim2 == 2 and not flags[0] and ndim1 == 2:
+        columns = xp.moveaxis(x2, 0, 1)
+        ans = call(x1, xp.reshape(columns, (columns.shape[0], -1)))
+        return xp.moveaxis(xp.reshape(ans, columns.shape), 1, 0)
+    if ndim2 == 1:  # a vector on the right is told from a matrix by its number of axes
+        return xp.squeeze(_solve(xp, call, flags, x1, xp.expand_dims(x2, axis=-1)), axis=-1)
+    ndim = max(ndim1, ndim2)
     return call(*(align(xp, x, ndim) if flag else x for x, flag in ((x1, flags[0]), (x2, flags[1]))))
 
 
@@ -98,17 +114,31 @@ BATCHERS |= dict.fromkeys(
 )
 
 
-def _one_axis(default: int | None) -> Callable[..., Any]:
+def _flat(xp: Namespace, x: Array) -> Array:
+    """Return the array with each slice as a vector."""
+    size = 1
+    for length in x.shape[1:]:
+        size *= length
+    return xp.reshape(x, (x.shape[0], size))
+
+
+def _one_axis(default: int) -> Callable[..., Any]:
     def batcher(xp: Namespace, call: Any, flags: Flags, x: Array, *, axis: int | None = default, **options: Any) -> Array:
-        if any(flags[1:]) or (axis is None and x.ndim != 2):
-            raise Unbatchable
-        return call(x, axis=shifted(0 if axis is None else axis, x.ndim - 1), **options)
+        return call(x, axis=shifted(default if axis is None else axis, x.ndim - 1), **options)
 
     return batcher
 
 
-BATCHERS |= dict.fromkeys(("cumulative_sum", "cumulative_prod", "argmax", "argmin"), _one_axis(None))
+def _position(xp: Namespace, call: Any, flags: Flags, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    if axis is not None:
+        return call(x, axis=shifted(axis, x.ndim - 1), keepdims=keepdims)
+    found = call(_flat(xp, x), axis=1)
+    return align(xp, found, x.ndim - 1) if keepdims else found
+
+
+BATCHERS |= dict.fromkeys(("cumulative_sum", "cumulative_prod"), _one_axis(0))
 BATCHERS |= dict.fromkeys(("sort", "argsort"), _one_axis(-1))
+BATCHERS |= dict.fromkeys(("argmax", "argmin"), _position)
 
 
 def _squeeze(xp: Namespace, call: Any, flags: Flags, x: Array, /, axis: Any) -> Array:
@@ -144,14 +174,23 @@ def _broadcast_to(xp: Namespace, call: Any, flags: Flags, x: Array, /, shape: tu
 
 def _roll(xp: Namespace, call: Any, flags: Flags, x: Array, /, shift: Any, *, axis: Any = None) -> Array:
     if axis is None:
-        raise Unbatchable
+        return xp.reshape(call(_flat(xp, x), shift, axis=1), x.shape)
     return call(x, shift, axis=shifted(axis, x.ndim - 1))
 
 
-def _take(xp: Namespace, call: Any, flags: Flags, x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
-    if flags[1] or (axis is None and x.ndim != 2):
+def _repeat(xp: Namespace, call: Any, flags: Flags, x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
+    if len(flags) > 1 and flags[1]:
         raise Unbatchable
-    return call(x, indices, axis=shifted(0 if axis is None else axis, x.ndim - 1))
+    return call(_flat(xp, x), repeats, axis=1) if axis is None else call(x, repeats, axis=shifted(axis, x.ndim - 1))
+
+
+def _tile(xp: Namespace, call: Any, flags: Flags, x: Array, repetitions: tuple[int, ...], /) -> Array:
+    ndim = max(x.ndim - 1, len(repetitions))
+    return call(align(xp, x, ndim), (1,) * (ndim + 1 - len(repetitions)) + tuple(repetitions))
+
+
+def _unchanged(xp: Namespace, call: Any, flags: Flags, x: Array, *args: Any, **options: Any) -> Array:
+    return call(x, *args, **options)
 
 
 BATCHERS |= {
@@ -162,79 +201,54 @@ BATCHERS |= {
     "reshape": _reshape,
     "broadcast_to": _broadcast_to,
     "roll": _roll,
-    "take": _take,
+    "repeat": _repeat,
+    "tile": _tile,
+    "_to_device": _unchanged,
 }
 
 # --- functions of several arrays
 
 
-def _spread(xp: Namespace, flags: Flags, arrays: tuple[Array, ...]) -> list[Array]:
-    """Give every array the batch."""
+def spread(xp: Namespace, flags: Flags, arrays: tuple[Any, ...], only: int | None = None) -> list[Any]:
+    """Give every array the batch, or the first `only` ones."""
     size = next(x.shape[0] for x, flag in zip(arrays, flags, strict=True) if flag)
-    return [x if flag else xp.broadcast_to(x, (size, *x.shape)) for x, flag in zip(arrays, flags, strict=True)]
+    pairs = list(zip(arrays, flags, strict=True))[:only]
+    return [x if flag else xp.broadcast_to(x, (size, *x.shape)) for x, flag in pairs]
 
 
 def _concat(xp: Namespace, call: Any, flags: Flags, *arrays: Array, axis: int | None = 0) -> Array:
+    arrays = tuple(spread(xp, flags, arrays))
     if axis is None:
-        raise Unbatchable
-    spread = _spread(xp, flags, arrays)
-    return call(*spread, axis=shifted(axis, spread[0].ndim - 1))
+        return call(*(_flat(xp, x) for x in arrays), axis=1)
+    return call(*arrays, axis=shifted(axis, arrays[0].ndim - 1))
 
 
 def _stack(xp: Namespace, call: Any, flags: Flags, *arrays: Array, axis: int = 0) -> Array:
-    spread = _spread(xp, flags, arrays)
-    return call(*spread, axis=shifted(axis, spread[0].ndim))
+    arrays = tuple(spread(xp, flags, arrays))
+    return call(*arrays, axis=shifted(axis, arrays[0].ndim))
 
 
-BATCHERS |= {"concat": _concat, "stack": _stack}
-
-# --- indexing
-
-
-def _batched_key(key: Any) -> tuple[Any, ...]:
-    """Return the index with the batch in front; arrays and integers that stand apart would move their axes before it."""
-    parts = key if isinstance(key, tuple) else (key,)
-    arrays = [i for i, part in enumerate(parts) if isinstance(part, (list, bool)) or hasattr(part, "shape")]
-    places = [i for i, part in enumerate(parts) if isinstance(part, int) or i in arrays]
-    if arrays and places[-1] - places[0] >= len(places):
-        raise Unbatchable
-    return (slice(None), *parts)
+def _linear_recurrence(xp: Namespace, call: Any, flags: Flags, a: Array, b: Array, *, axis: int) -> Array:
+    a, b = spread(xp, flags, (a, b))
+    return call(a, b, axis=shifted(axis, a.ndim - 1))
 
 
-def _refusable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Evaluate slice by slice where a library does not take a slice beside an integer array, which the standard leaves open."""
+BATCHERS |= {"concat": _concat, "stack": _stack, "_linear_recurrence": _linear_recurrence}
 
-    def batcher(*args: Any) -> Any:
-        try:
-            return function(*args)
-        except (IndexError, TypeError) as error:
-            raise Unbatchable from error
+# --- what depends on shapes and dtypes only
+
+
+def _of_types(xp: Namespace, call: Any, flags: Flags, *args: Any, **options: Any) -> Shared:
+    return Shared(call(*args, **options))
+
+
+def _like(create: str) -> Callable[..., Any]:
+    def batcher(xp: Namespace, call: Any, flags: Flags, x: Array, *, dtype: Any = None, device: Any = None) -> Shared:
+        make = getattr(xp, create)
+        return Shared(make(x.shape[1:], dtype=dtype or x.dtype, device=x.device if device is None else device))
 
     return batcher
 
 
-def _getitem(xp: Namespace, call: Any, flags: Flags, x: Array, key: Any) -> Array:
-    if flags[1]:
-        raise Unbatchable
-    return call(x, _batched_key(key))
-
-
-def _setitem(xp: Namespace, call: Any, flags: Flags, x: Array, value: Any, key: Any) -> Array:
-    if flags[2]:
-        raise Unbatchable
-    ndim = xp._getitem(x[0, ...] if flags[0] else x, key).ndim
-    if not flags[0]:
-        x = xp.broadcast_to(x, (value.shape[0], *x.shape))
-    if flags[1]:
-        value = xp.reshape(value, (value.shape[0], *value.shape[max(value.ndim - ndim, 1) :]))  # assignment drops leading ones
-        value = align(xp, value, ndim)
-    return call(x, value, _batched_key(key))
-
-
-def _scatter(xp: Namespace, call: Any, flags: Flags, values: Array, shape: tuple[int, ...], key: Any) -> Array:
-    if flags[2]:
-        raise Unbatchable
-    return call(values, (values.shape[0], *shape), _batched_key(key))
-
-
-BATCHERS |= {name: _refusable(f) for name, f in (("_getitem", _getitem), ("_setitem", _setitem), ("_scatter", _scatter))}
+BATCHERS |= dict.fromkeys(("can_cast", "finfo", "iinfo", "isdtype", "result_type"), _of_types)
+BATCHERS |= {f"{create}_like": _like(create) for create in ("empty", "ones", "zeros")}

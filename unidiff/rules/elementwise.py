@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, elementwise, is_complex, rule, zero
+from unidiff.engine.extend import Array, Namespace, elementwise, is_complex, negated, rule, unchanged, zero
 
 # --- arithmetic
 
-elementwise("positive", lambda xp, t: t)
-elementwise("negative", lambda xp, t: -t)
-elementwise("add", lambda xp, t: t, lambda xp, t: t)
-elementwise("subtract", lambda xp, t: t, lambda xp, t: -t)
+elementwise("positive", unchanged)
+elementwise("negative", negated)
+elementwise("add", unchanged, unchanged)
+elementwise("subtract", unchanged, negated)
 elementwise("multiply", lambda xp, t, x2: t * x2, lambda xp, t, x1: t * x1)
 elementwise("divide", lambda xp, t, x2: t / x2, lambda xp, t, x2, ans: -t * ans / x2)
 elementwise("reciprocal", lambda xp, t, ans: -t * ans * ans)
 elementwise("square", lambda xp, t, x: (t + t) * x)
-elementwise("remainder", lambda xp, t: t, lambda xp, t, x1, x2: -t * xp.floor_divide(x1, x2))  # at a jump: limit in x1
+elementwise("remainder", unchanged, lambda xp, t, x1, x2: -t * xp.floor_divide(x1, x2))  # at a jump: limit in x1
 
 
 def _pow_base(xp: Namespace, t: Array, x1: Array, x2: Any) -> Array:
@@ -143,7 +143,7 @@ rule("clip", jvp=_CLIP, vjp=_CLIP, keep=(-1, 0, 1, 2), arguments=lambda x, /, mi
 rule(
     "abs",  # at 0, real or complex: minimum norm
     jvp=lambda xp, t, ans, x: xp.real(t * xp.conj(xp.sign(x))) if is_complex(xp, x) else t * xp.sign(x),
-    vjp=lambda xp, g, ans, x: g * xp.sign(x),
+    vjp=lambda xp, g, _ans, x: g * xp.sign(x),
     keep=(0,),
 )
 rule(
@@ -171,13 +171,13 @@ def _sign_push(xp: Namespace, t: Array, ans: Array, x: Array) -> Array:
 
 
 rule("sign", jvp=_sign_push, vjp=_sign_push, keep=(-1, 0))  # the complex map is symmetric, so its own adjoint
-elementwise("nextafter", lambda xp, t: t, lambda xp, t: 0 * t)  # a step of fixed size beside x1
+elementwise("nextafter", unchanged, lambda xp, t: 0 * t)  # a step of fixed size beside x1
 
 # --- complex numbers
 
-rule("conj", jvp=lambda xp, t, ans, x: xp.conj(t), vjp=lambda xp, g, ans, x: xp.conj(g))
-rule("real", jvp=lambda xp, t, ans, x: xp.real(t), vjp=lambda xp, g, ans, x: xp.astype(g, x.dtype), view=True)
-rule("imag", jvp=lambda xp, t, ans, x: xp.imag(t), vjp=lambda xp, g, ans, x: xp.astype(g, x.dtype) * 1j, view=True)
+rule("conj", jvp=lambda xp, t, ans, x: xp.conj(t), vjp=lambda xp, g, _ans, x: xp.conj(g))
+rule("real", jvp=lambda xp, t, ans, x: xp.real(t), vjp=lambda xp, g, _ans, x: xp.astype(g, x.dtype), view=True)
+rule("imag", jvp=lambda xp, t, ans, x: xp.imag(t), vjp=lambda xp, g, _ans, x: xp.astype(g, x.dtype) * 1j, view=True)
 
 # --- selection
 
@@ -190,8 +190,8 @@ rule(
     ),
     vjp=(
         None,
-        lambda xp, g, ans, condition, x1, x2: xp.where(condition, g, xp.zeros_like(g)),
-        lambda xp, g, ans, condition, x1, x2: xp.where(condition, xp.zeros_like(g), g),
+        lambda xp, g, _ans, condition, x1, x2: xp.where(condition, g, xp.zeros_like(g)),
+        lambda xp, g, _ans, condition, x1, x2: xp.where(condition, xp.zeros_like(g), g),
     ),
     keep=(0,),
 )

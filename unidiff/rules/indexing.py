@@ -9,13 +9,13 @@ from unidiff.engine.extend import Array, Namespace, part_cotangent, plain_key, r
 rule(
     "_getitem",
     jvp=lambda xp, t, ans, x, key: xp._getitem(t, key),
-    vjp=lambda xp, g, ans, x, key: part_cotangent(x.shape, key, g),
+    vjp=lambda xp, g, _ans, x, key: part_cotangent(x.shape, key, g),
     keep=(1,),
 )
 rule(
     "_scatter",
     jvp=lambda xp, t, ans, values, shape, key: xp._scatter(t, shape, key),
-    vjp=lambda xp, g, ans, values, shape, key: xp._getitem(g, key),
+    vjp=lambda xp, g, _ans, values, shape, key: xp._getitem(g, key),
     keep=(1, 2),
 )
 
@@ -24,8 +24,6 @@ rule(
 
 def _assigned_part(xp: Namespace, g: Array, shape: tuple[int, ...], value: Any, key: Any) -> Array:
     """Return the part of ``g`` at ``key``, with 0 for elements that a later one of the same place overwrote."""
-    if value.ndim == 0 and _has_dtype(xp, key, "bool") and key.shape == shape:
-        return xp.where(key, g, xp.zeros_like(g))  # the number of elements of the part is not known in a batch
     part = xp._getitem(g, key)
     indices = key if isinstance(key, tuple) else (key,)
     if not any(isinstance(index, list) or _has_dtype(xp, index, "integral") for index in indices):
@@ -58,10 +56,49 @@ rule(
     keep=(2,),
 )
 
+# --- indices as arguments: arrays that differ between the slices of a batch, which no key can hold
+
+_INDICES = range(1, 65)
+"""The positions of index arrays after one array, of which there are as many as it has axes at most."""
+
+
+def _assigned_values(xp: Namespace, g: Array, x: Any, values: Any, *indices: Array) -> Array:
+    """Return the part of ``g`` at the indices, with 0 for elements that a later one of the same place overwrote."""
+    part = xp._gather(g, *indices)
+    turns = xp.reshape(xp.arange(part.size, device=part.device), part.shape)
+    last = xp._assign_at(xp.zeros(x.shape, dtype=turns.dtype, device=part.device), turns, *indices)
+    return xp.where(xp._gather(last, *indices) == turns, part, xp.zeros_like(part))
+
+
+rule(
+    "_gather",
+    jvp=lambda xp, t, ans, x, *indices: xp._gather(t, *indices),
+    vjp=lambda xp, g, ans, x, *indices: xp._scatter_at(g, *indices, shape=tuple(x.shape)),
+    keep=_INDICES,
+)
+rule(
+    "_scatter_at",
+    jvp=lambda xp, t, ans, values, *indices, shape: xp._scatter_at(t, *indices, shape=shape),
+    vjp=lambda xp, g, ans, values, *indices, shape: xp._gather(g, *indices),
+    keep=_INDICES,
+)
+rule(
+    "_assign_at",
+    jvp=(
+        lambda xp, t, ans, x, values, *indices: xp._assign_at(t, xp.zeros_like(values, dtype=t.dtype), *indices),
+        lambda xp, t, ans, x, values, *indices: xp._assign_at(xp.zeros_like(ans, dtype=t.dtype), t, *indices),
+    ),
+    vjp=(
+        lambda xp, g, ans, x, values, *indices: xp._assign_at(g, xp.zeros_like(values, dtype=g.dtype), *indices),
+        lambda xp, g, ans, x, values, *indices: _assigned_values(xp, g, x, values, *indices),
+    ),
+    keep=_INDICES,
+)
+
+
 # --- indices as arrays
 #
-# Cotangents are parts, which the pull-back adds in place, unless the indices differ between the slices of a batch: a key is
-# not batched, so they then go through a function of which they are an argument.
+# Cotangents are parts, which the pull-back adds in place, unless the values of the indices are not known.
 
 
 def _take_key(axis: int, indices: Array) -> tuple[Any, ...]:
@@ -70,9 +107,11 @@ def _take_key(axis: int, indices: Array) -> tuple[Any, ...]:
 
 def _take_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Array, *, axis: int | None = None) -> Any:
     axis = 0 if axis is None else axis % x.ndim
-    if varies(indices):
-        return xp._put(g, indices, shape=x.shape, axis=axis)
-    return part_cotangent(x.shape, plain_key(_take_key(axis, indices)), g)
+    if not varies(indices):
+        return part_cotangent(x.shape, plain_key(_take_key(axis, indices)), g)
+    added, after = tuple(range(axis, axis + indices.ndim)), tuple(range(indices.ndim))
+    shape = (x.shape[axis], *x.shape[:axis], *x.shape[axis + 1 :])
+    return xp.moveaxis(xp._scatter_at(xp.moveaxis(g, added, after), indices, shape=shape), 0, axis)
 
 
 rule(
@@ -80,13 +119,6 @@ rule(
     jvp=(lambda xp, t, ans, x, indices, **options: xp.take(t, indices, **options), None),
     vjp=(_take_pull, None),
     keep=(1,),
-)
-rule(
-    "_put",
-    jvp=(lambda xp, t, ans, values, indices, **options: xp._put(t, indices, **options), None),
-    vjp=(lambda xp, g, ans, values, indices, *, shape, axis: xp.take(g, indices, axis=axis), None),
-    keep=(1,),
-    implementation=lambda xp, values, indices, *, shape, axis: xp._scatter(values, shape, _take_key(axis, indices)),
 )
 
 
@@ -100,10 +132,10 @@ def _along_axis_key(xp: Namespace, indices: Array, shape: tuple[int, ...], axis:
 
 
 def _take_along_axis_pull(xp: Namespace, g: Array, ans: Any, x: Any, indices: Array, *, axis: int = -1) -> Any:
-    axis %= x.ndim
+    key = _along_axis_key(xp, indices, x.shape, axis % x.ndim)
     if varies(indices):
-        return xp._put_along_axis(g, indices, shape=x.shape, axis=axis)
-    return part_cotangent(x.shape, plain_key(_along_axis_key(xp, indices, x.shape, axis)), g)
+        return xp._scatter_at(g, *key, shape=tuple(x.shape))
+    return part_cotangent(x.shape, plain_key(key), g)
 
 
 rule(
@@ -111,13 +143,4 @@ rule(
     jvp=(lambda xp, t, ans, x, indices, **options: xp.take_along_axis(t, indices, **options), None),
     vjp=(_take_along_axis_pull, None),
     keep=(1,),
-)
-rule(
-    "_put_along_axis",
-    jvp=(lambda xp, t, ans, values, indices, **options: xp._put_along_axis(t, indices, **options), None),
-    vjp=(lambda xp, g, ans, values, indices, *, shape, axis: xp.take_along_axis(g, indices, axis=axis), None),
-    keep=(1,),
-    implementation=lambda xp, values, indices, *, shape, axis: xp._scatter(
-        values, shape, _along_axis_key(xp, indices, shape, axis)
-    ),
 )

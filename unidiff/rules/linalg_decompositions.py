@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, composite, is_complex, rule
+from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, is_complex, rule
 from unidiff.rules.linalg import inverse
 from unidiff.rules.linear_algebra import adjoint, conjugate
 
@@ -155,10 +155,10 @@ def _mean(xp: Namespace, same: Array, dtype: Any) -> Array:
     return same / xp.sum(same, axis=-1, keepdims=True)
 
 
-def _inverse_gaps(xp: Namespace, values: Array, same: Array) -> Array:
-    """Return 1 / (values[j] - values[i]), 0 on the diagonal and NaN between repeated values."""
+def _inverse_gaps(xp: Namespace, values: Array, same: Array, undefined: float = math.nan) -> Array:
+    """Return 1 / (values[j] - values[i]), 0 on the diagonal and what is undefined between repeated values."""
     gaps = values[..., None, :] - values[..., :, None]
-    inverted = xp.where(same, math.nan, 1 / xp.where(same, 1.0, gaps))
+    inverted = xp.where(same, undefined, 1 / xp.where(same, 1.0, gaps))
     return xp.where(_diagonal_mask(xp, gaps), 0.0, inverted)
 
 
@@ -241,11 +241,11 @@ composite("linalg.eigvals", lambda xp, x, /: xp.linalg.eig(x)[0])
 # diagonal and K = (P - P^H)_ij / (s_i + s_j). Outside of the spans of U and V the columns move by dx V / s and dx^H U / s.
 
 
-def _inverse_sums(xp: Namespace, s: Array, x: Any) -> Array:
-    """Return 1 / (s[i] + s[j]); NaN where both are 0, except on the diagonal of a real problem, where the numerator is 0."""
+def _inverse_sums(xp: Namespace, s: Array, x: Any, undefined: float = math.nan) -> Array:
+    """Return 1 / (s[i] + s[j]); undefined where both are 0, except on the diagonal of a real problem: its numerator is 0."""
     total = s[..., None, :] + s[..., :, None]
     vanishing = total == 0
-    inverted = xp.where(vanishing, math.nan, 1 / xp.where(vanishing, 1.0, total))
+    inverted = xp.where(vanishing, undefined, 1 / xp.where(vanishing, 1.0, total))
     return inverted if is_complex(xp, x) else xp.where(_diagonal_mask(xp, total), 0.0, inverted)
 
 
@@ -261,8 +261,8 @@ def _outside(xp: Namespace, basis: Array, x: Array) -> Array:
     return x - xp.matmul(basis, xp.matmul(adjoint(xp, basis), x))
 
 
-def _reciprocal(xp: Namespace, s: Array) -> Array:
-    return _columns(xp.where(s == 0, math.nan, 1 / xp.where(s == 0, 1.0, s)))
+def _reciprocal(xp: Namespace, s: Array, undefined: float = math.nan) -> Array:
+    return _columns(xp.where(s == 0, undefined, 1 / xp.where(s == 0, 1.0, s)))
 
 
 def _moved(xp: Namespace, lead: Array, full: Array, t_lead: Array) -> Array:
@@ -278,7 +278,9 @@ def _gathered(xp: Namespace, lead: Array, full: Array, g: Array) -> Array:
     return g[..., :k] - xp.matmul(rest, xp.matmul(adjoint(xp, g_rest), lead)) if rest.shape[-1] else g
 
 
-def _svd_push(xp: Namespace, t: Array, ans: Any, x: Any, /, *, full_matrices: bool = True) -> tuple[Array, Array, Array]:
+def _svd_push(
+    xp: Namespace, t: Array, ans: Any, x: Any, /, *, full_matrices: bool = True, undefined: float = math.nan
+) -> tuple[Array, Array, Array]:
     full_u, s, full_vh = ans
     k = s.shape[-1]
     full_v = adjoint(xp, full_vh)
@@ -286,10 +288,10 @@ def _svd_push(xp: Namespace, t: Array, ans: Any, x: Any, /, *, full_matrices: bo
     t_v, t_h_u = xp.matmul(t, v), xp.matmul(adjoint(xp, t), u)
     inner = xp.matmul(adjoint(xp, u), t_v)
     inner_h = adjoint(xp, inner)
-    h = (inner + inner_h) * xp.astype(_inverse_gaps(xp, s, same), x.dtype)
-    skew = (inner - inner_h) * xp.astype(_inverse_sums(xp, s, x), x.dtype)
+    h = (inner + inner_h) * xp.astype(_inverse_gaps(xp, s, same, undefined), x.dtype)
+    skew = (inner - inner_h) * xp.astype(_inverse_sums(xp, s, x, undefined), x.dtype)
     t_left, t_right = xp.matmul(u, (h + skew) / 2), xp.matmul(v, (h - skew) / 2)
-    reciprocal = xp.astype(_reciprocal(xp, s), x.dtype)
+    reciprocal = xp.astype(_reciprocal(xp, s, undefined), x.dtype)
     if x.shape[-2] > k:
         t_left = t_left + _outside(xp, u, t_v) * reciprocal
     if x.shape[-1] > k:
@@ -299,7 +301,7 @@ def _svd_push(xp: Namespace, t: Array, ans: Any, x: Any, /, *, full_matrices: bo
     return _moved(xp, u, full_u, t_left), t_s, adjoint(xp, _moved(xp, v, full_v, t_right))
 
 
-def _svd_pull(xp: Namespace, g: Any, ans: Any, x: Any, /, *, full_matrices: bool = True) -> Array:
+def _svd_pull(xp: Namespace, g: Any, ans: Any, x: Any, /, *, full_matrices: bool = True, undefined: float = math.nan) -> Array:
     full_u, s, full_vh = ans
     g_u, g_s, g_vh = g
     k = s.shape[-1]
@@ -313,20 +315,22 @@ def _svd_pull(xp: Namespace, g: Any, ans: Any, x: Any, /, *, full_matrices: bool
         return pulled
     g_u = xp.zeros_like(u) if g_u is None else _gathered(xp, u, full_u, g_u)
     g_v = xp.zeros_like(v) if g_vh is None else _gathered(xp, v, full_v, adjoint(xp, g_vh))
-    turned = _turns_pull(xp, g_u, g_v, u, s, v, same, x)
+    turned = _turns_pull(xp, g_u, g_v, u, s, v, same, x, undefined)
     return turned if pulled is None else pulled + turned
 
 
-def _turns_pull(xp: Namespace, g_u: Array, g_v: Array, u: Array, s: Array, v: Array, same: Array, x: Any) -> Array:
+def _turns_pull(
+    xp: Namespace, g_u: Array, g_v: Array, u: Array, s: Array, v: Array, same: Array, x: Any, undefined: float
+) -> Array:
     """Return the part of the cotangent that comes from the singular vectors."""
     used = xp.concat([g_u, g_v], axis=-2)
     turn_u, turn_v = xp.matmul(adjoint(xp, u), g_u), xp.matmul(adjoint(xp, v), g_v)
-    h = (turn_u + turn_v) * xp.astype(_inverse_gaps(xp, s, same), x.dtype)
+    h = (turn_u + turn_v) * xp.astype(_inverse_gaps(xp, s, same, undefined), x.dtype)
     h = _unless_unused(xp, same, used, h)
-    skew = (turn_u - turn_v) * xp.astype(_inverse_sums(xp, s, x), x.dtype)
+    skew = (turn_u - turn_v) * xp.astype(_inverse_sums(xp, s, x, undefined), x.dtype)
     skew = _unless_unused(xp, s[..., None, :] + s[..., :, None] == 0, used, skew)
     pulled = xp.matmul(xp.matmul(u, (h + adjoint(xp, h) + skew - adjoint(xp, skew)) / 2), adjoint(xp, v))
-    reciprocal = xp.astype(_unless_unused(xp, _columns(s == 0), used, _reciprocal(xp, s)), x.dtype)
+    reciprocal = xp.astype(_unless_unused(xp, _columns(s == 0), used, _reciprocal(xp, s, undefined)), x.dtype)
     if g_u.shape[-2] > s.shape[-1]:
         pulled = pulled + xp.matmul(_outside(xp, u, g_u) * reciprocal, adjoint(xp, v))
     if g_v.shape[-2] > s.shape[-1]:
@@ -336,3 +340,16 @@ def _turns_pull(xp: Namespace, g_u: Array, g_v: Array, u: Array, s: Array, v: Ar
 
 rule("linalg.svd", jvp=_svd_push, vjp=_svd_pull, keep=(-1,), outputs=3)
 composite("linalg.svdvals", lambda xp, x, /: xp.linalg.svd(x, full_matrices=False)[1])
+
+# Norms are symmetric functions of singular values, or the mean of those that attain an extreme: they do not depend on how the
+# vectors of repeated values turn among themselves, so that without that turn, their derivatives of every order are right.
+
+rule(
+    "linalg._smooth_svd",
+    jvp=lambda xp, t, ans, x, /: _svd_push(xp, t, ans, x, full_matrices=False, undefined=0.0),
+    vjp=lambda xp, g, ans, x, /: _svd_pull(xp, g, ans, x, full_matrices=False, undefined=0.0),
+    keep=(-1,),
+    outputs=3,
+    implementation=lambda xp, x, /: xp.linalg.svd(x, full_matrices=False),
+)
+BATCHERS["linalg._smooth_svd"] = lambda xp, call, flags, x: call(x)

@@ -118,7 +118,7 @@ def _matrix_norm(xp: Namespace, x: Array, /, *, keepdims: bool = False, ord: Any
         return norm if keepdims else norm[..., 0, 0]
     if ord not in _OF_SINGULAR_VALUES:
         raise ArgumentError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}")
-    norm = getattr(xp, _OF_SINGULAR_VALUES[ord])(xp.linalg.svdvals(x), axis=-1)
+    norm = getattr(xp, _OF_SINGULAR_VALUES[ord])(xp.linalg._smooth_svd(x)[1], axis=-1)
     return norm[..., None, None] if keepdims else norm
 
 

@@ -6,6 +6,7 @@ the other argument has and this one lacks at once, batch axes included, rather t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,13 +23,13 @@ def conjugate(xp: Namespace, x: Array) -> Array:
 
 def adjoint(xp: Namespace, x: Array) -> Array:
     """Return the conjugate transpose of a stack of matrices."""
-    return conjugate(xp, x.mT)
+    return xp.conj(x.mT) if is_complex(xp, x) else x.mT
 
 
 # --- matmul
 
 
-def _matmul_left(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array) -> Array:
+def _matmul_left(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array) -> Array:
     """Return the cotangent g x2^H, summed over the batch axes where x1 is one matrix."""
     if x2.ndim == 1:
         x2 = conjugate(xp, x2)
@@ -42,7 +43,7 @@ def _matmul_left(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array) -> A
     return xp.matmul(g, adjoint(xp, x2))
 
 
-def _matmul_right(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array) -> Array:
+def _matmul_right(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array) -> Array:
     """Return the cotangent x1^H g, summed over the batch axes where x2 is one matrix or vector."""
     if x1.ndim == 1:
         x1 = conjugate(xp, x1)
@@ -73,7 +74,7 @@ def _ordered(xp: Namespace, x: Array, axes: Sequence[int]) -> Array:
     return x if order == tuple(range(len(axes))) else xp.permute_dims(x, order)
 
 
-def _tensordot_left(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /, *, axes: Axes = 2) -> Array:
+def _tensordot_left(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array, /, *, axes: Axes = 2) -> Array:
     axes1, axes2 = _contracted(axes, x1.ndim, x2.ndim)
     free1 = [a for a in range(x1.ndim) if a not in axes1]
     free2 = [a for a in range(x2.ndim) if a not in axes2]
@@ -81,7 +82,7 @@ def _tensordot_left(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /
     return _ordered(xp, part, free1 + [a for _, a in sorted(zip(axes2, axes1, strict=True))])
 
 
-def _tensordot_right(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /, *, axes: Axes = 2) -> Array:
+def _tensordot_right(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array, /, *, axes: Axes = 2) -> Array:
     axes1, axes2 = _contracted(axes, x1.ndim, x2.ndim)
     free1 = [a for a in range(x1.ndim) if a not in axes1]
     free2 = [a for a in range(x2.ndim) if a not in axes2]
@@ -97,22 +98,43 @@ def _spread(xp: Namespace, g: Array, x: Any, axis: int) -> Array:
     return xp.expand_dims(g, axis=axis if axis < 0 else axis - x.ndim)
 
 
-def _vecdot_left(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+def _vecdot_left(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     return conjugate(xp, _spread(xp, g, x1, axis)) * x2
 
 
-def _vecdot_right(xp: Namespace, g: Array, ans: Array, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+def _vecdot_right(xp: Namespace, g: Array, _ans: None, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     return _spread(xp, g, x2, axis) * x1
 
 
 def batch_negative_axis(xp: Namespace, call: Any, flags: Flags, x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """Batch a function of one axis, counted from the end, that broadcasts the others."""
+    ndim1, ndim2 = (x.ndim - flag for x, flag in zip((x1, x2), flags, strict=True))
     if axis >= 0:
-        raise Unbatchable
+        if ndim1 != ndim2:
+            raise Unbatchable  # the axis is another one of each
+        axis -= ndim1
     return batch_elementwise(xp, call, flags, x1, x2, axis=axis)
 
 
+def _batch_tensordot(xp: Namespace, call: Any, flags: Flags, x1: Array, x2: Array, /, *, axes: Axes = 2) -> Array:
+    axes1, axes2 = _contracted(axes, x1.ndim - flags[0], x2.ndim - flags[1])
+    axes1, axes2 = tuple(a + flags[0] for a in axes1), tuple(a + flags[1] for a in axes2)
+    if not flags[1]:
+        return call(x1, x2, axes=(axes1, axes2))
+    if not flags[0]:
+        return xp.moveaxis(call(x1, x2, axes=(axes1, axes2)), x1.ndim - len(axes1), 0)
+    free1 = tuple(a for a in range(1, x1.ndim) if a not in axes1)
+    free2 = tuple(a for a in range(1, x2.ndim) if a not in axes2)
+    left, right = xp.permute_dims(x1, (0, *free1, *axes1)), xp.permute_dims(x2, (0, *axes2, *free2))
+    size, shape1, shape2 = x1.shape[0], left.shape[1 : len(free1) + 1], right.shape[len(axes2) + 1 :]
+    inner = math.prod(x1.shape[a] for a in axes1)
+    left = xp.reshape(left, (size, math.prod(shape1), inner))
+    right = xp.reshape(right, (size, inner, math.prod(shape2)))
+    return xp.reshape(xp.matmul(left, right), (size, *shape1, *shape2))
+
+
 for _prefix in ("", "linalg."):
+    BATCHERS[_prefix + "tensordot"] = _batch_tensordot
     BATCHERS[_prefix + "matmul"] = BATCHERS["matmul"]
     BATCHERS[_prefix + "matrix_transpose"] = BATCHERS["matrix_transpose"]
     BATCHERS[_prefix + "vecdot"] = batch_negative_axis
@@ -125,7 +147,7 @@ for _prefix in ("", "linalg."):
     rule(
         _prefix + "matrix_transpose",
         jvp=lambda xp, t, ans, x: t.mT,
-        vjp=lambda xp, g, ans, x: g.mT,
+        vjp=lambda xp, g, _ans, x: g.mT,
         view=True,
     )
     rule(

@@ -17,6 +17,7 @@ from unidiff.engine.extend import (
     plain_key,
     rule,
     sum_to_shape,
+    varies,
     zero,
 )
 
@@ -25,21 +26,21 @@ from unidiff.engine.extend import (
 rule(
     "reshape",
     jvp=lambda xp, t, ans, x, shape, **options: xp.reshape(t, shape, **options),
-    vjp=lambda xp, g, ans, x, shape, **options: xp.reshape(g, x.shape),
+    vjp=lambda xp, g, _ans, x, shape, **options: xp.reshape(g, x.shape),
     view=True,
     arguments=lambda x, /, shape, *, copy=None: ((x, shape), {} if copy is None else {"copy": copy}),
 )
 rule(
     "expand_dims",
     jvp=lambda xp, t, ans, x, axis: xp.expand_dims(t, axis),
-    vjp=lambda xp, g, ans, x, axis: xp.reshape(g, x.shape),
+    vjp=lambda xp, g, _ans, x, axis: xp.reshape(g, x.shape),
     view=True,
     arguments=lambda x, /, axis=0: ((x, axis), {}),
 )
 rule(
     "squeeze",
     jvp=lambda xp, t, ans, x, axis: xp.squeeze(t, axis),
-    vjp=lambda xp, g, ans, x, axis: xp.reshape(g, x.shape),
+    vjp=lambda xp, g, _ans, x, axis: xp.reshape(g, x.shape),
     view=True,
     arguments=lambda x, /, axis: ((x, axis), {}),
 )
@@ -55,26 +56,26 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 rule(
     "permute_dims",
     jvp=lambda xp, t, ans, x, axes: xp.permute_dims(t, axes),
-    vjp=lambda xp, g, ans, x, axes: xp.permute_dims(g, _inverse(axes)),
+    vjp=lambda xp, g, _ans, x, axes: xp.permute_dims(g, _inverse(axes)),
     view=True,
     arguments=lambda x, /, axes: ((x, axes), {}),
 )
 rule(
     "moveaxis",
     jvp=lambda xp, t, ans, x, source, destination: xp.moveaxis(t, source, destination),
-    vjp=lambda xp, g, ans, x, source, destination: xp.moveaxis(g, destination, source),
+    vjp=lambda xp, g, _ans, x, source, destination: xp.moveaxis(g, destination, source),
     view=True,
 )
 rule(
     "flip",
     jvp=lambda xp, t, ans, x, **options: xp.flip(t, **options),
-    vjp=lambda xp, g, ans, x, **options: xp.flip(g, **options),
+    vjp=lambda xp, g, _ans, x, **options: xp.flip(g, **options),
     view=True,
 )
 rule(
     "roll",
     jvp=lambda xp, t, ans, x, shift, **options: xp.roll(t, shift, **options),
-    vjp=lambda xp, g, ans, x, shift, **options: xp.roll(g, _negated(shift), **options),
+    vjp=lambda xp, g, _ans, x, shift, **options: xp.roll(g, _negated(shift), **options),
     arguments=lambda x, /, shift, **options: ((x, shift), options),
 )
 
@@ -88,7 +89,7 @@ def _negated(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
 rule(
     "broadcast_to",
     jvp=lambda xp, t, ans, x, shape: xp.broadcast_to(t, shape),
-    vjp=lambda xp, g, ans, x, shape: sum_to_shape(xp, g, x.shape),
+    vjp=lambda xp, g, _ans, x, shape: sum_to_shape(xp, g, x.shape),
     view=True,
     arguments=lambda x, /, shape: ((x, shape), {}),
 )
@@ -111,11 +112,16 @@ def _repeat_pull(xp: Namespace, g: Array, ans: Any, x: Any, repeats: int | Array
         apart = xp.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
         return xp.reshape(xp.sum(apart, axis=axis + 1, dtype=g.dtype), x.shape)
     if axis is None:
-        index = xp.repeat(xp.arange(x.size, device=x.device), repeats)
-        return xp.reshape(xp._scatter(g, (x.size,), index), x.shape)
-    axis %= x.ndim
-    index = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
-    return part_cotangent(x.shape, plain_key((*(slice(None),) * axis, index, Ellipsis)), g)
+        shape, axis = (x.size,), 0
+    else:
+        shape, axis = tuple(x.shape), axis % x.ndim
+    index = xp.repeat(xp.arange(shape[axis], device=x.device), repeats)
+    if not varies(index):
+        key = plain_key((*(slice(None),) * axis, index, Ellipsis))
+        return part_cotangent(shape, key, g) if shape == x.shape else xp.reshape(xp._scatter(g, shape, key), x.shape)
+    rest = (*shape[:axis], *shape[axis + 1 :])
+    summed = xp._scatter_at(xp.moveaxis(g, axis, 0), index, shape=(shape[axis], *rest))
+    return xp.reshape(xp.moveaxis(summed, 0, axis), x.shape)
 
 
 rule(
@@ -161,14 +167,14 @@ def _concat_places(arrays: Sequence[Any], *, axis: int | None = 0) -> list[tuple
 
 
 def _concat_pull(
-    xp: Namespace, g: Array, place: tuple[int, int, tuple[int, ...]], ans: Any, arrays: Sequence[Any], *, axis: int | None = 0
+    xp: Namespace, g: Array, place: tuple[int, int, tuple[int, ...]], _ans: Any, _arrays: Any, *, axis: int | None = 0
 ) -> Array:
     start, stop, shape = place
     part = along(g, 0 if axis is None else axis, start, stop)
     return xp.reshape(part, shape) if axis is None else part
 
 
-def _stack_pull(xp: Namespace, g: Array, position: int, ans: Any, arrays: Sequence[Any], *, axis: int = 0) -> Array:
+def _stack_pull(xp: Namespace, g: Array, position: int, _ans: Any, _arrays: Any, *, axis: int = 0) -> Array:
     return g[(*(slice(None),) * (axis % g.ndim), position, Ellipsis)]
 
 

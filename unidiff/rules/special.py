@@ -15,12 +15,14 @@ from unidiff.engine.extend import (
     Array,
     MissingRuleError,
     Namespace,
+    TracedConversionError,
     UnsupportedOperationError,
     composite,
     elementwise,
     expand_reduced,
     is_complex,
     rule,
+    varies,
 )
 from unidiff.rules import special_compositions as compositions
 from unidiff.rules.batching import shifted
@@ -280,7 +282,18 @@ def _apply_where(
     Each function sees only the elements that are its own, so that one that is not defined on the others spoils neither values
     nor derivatives, as ``where(cond, f1(x), f2(x))`` may.
     """
-    arrays = args if isinstance(args, tuple) else (args,)
+    if varies(cond):
+        return compositions.apply_where(xp, cond, args, f1, f2, fill_value=fill_value)
+    try:
+        return _apply_to_parts(xp, cond, args if isinstance(args, tuple) else (args,), f1, f2, fill_value)
+    except TracedConversionError:  # while a function is recorded, how many elements the parts have is not known
+        return compositions.apply_where(xp, cond, args, f1, f2, fill_value=fill_value)
+
+
+def _apply_to_parts(
+    xp: Namespace, cond: Array, arrays: tuple[Any, ...], f1: Callable[..., Array], f2: Callable[..., Array] | None,
+    fill_value: float,
+) -> Array:  # fmt: skip
     xp = _namespace(xp, cond, *arrays)
     cond, *arrays = xp.broadcast_arrays(cond, *arrays)
     rest = xp.logical_not(cond)
@@ -361,6 +374,7 @@ def _gamma_density(xp: Namespace, a: Any, x: Any) -> Array:
 
 
 def _beta_density(xp: Namespace, a: Any, b: Any, x: Any) -> Array:
+    (_, a), (_, b) = both(xp, x, a), both(xp, x, b)
     return xp.exp(xp.special.xlogy(a - 1, x) + xp.special.xlog1py(b - 1, -x) - xp.special.betaln(a, b))
 
 

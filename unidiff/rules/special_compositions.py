@@ -14,6 +14,8 @@ from unidiff.engine.extend import Array, Namespace, UnsupportedOperationError
 
 def both(xp: Namespace, x: Any, y: Any) -> tuple[Array, Array]:
     """Return both arguments as arrays; a Python number takes the dtype of the other."""
+    if not hasattr(x, "shape") and not hasattr(y, "shape"):
+        return xp.asarray(float(x)), xp.asarray(float(y))
     return (
         x if hasattr(x, "shape") else xp.asarray(x, dtype=y.dtype),
         y if hasattr(y, "shape") else xp.asarray(y, dtype=x.dtype),

@@ -40,6 +40,31 @@ _native(
     _parameter("hyp1f1", "b"),
     lambda xp, t, x1, x2, x3: t * (x1 / x2 * xp.special.hyp1f1(x1 + 1, x2 + 1, x3)),
 )
+_native("hyp0f1", _parameter("hyp0f1", "v"), lambda xp, t, x1, x2: t * (xp.special.hyp0f1(x1 + 1, x2) / x1))
+_native("exprel", lambda xp, t, x: t * (xp.special.hyp1f1(2.0, 3.0, x) / 2))
+_native("erfi", lambda xp, t, x: t * (2 / math.sqrt(math.pi) * xp.exp(x * x)))
+_native("wrightomega", lambda xp, t, ans: t * (ans / (1 + ans)))
+
+
+def _spence_push(xp: Namespace, t: Array, x: Array) -> Array:
+    at_one = x == 1  # log(x) / (1 - x) is -1 there: removable
+    return t * xp.where(at_one, -1.0, xp.log(x) / xp.where(at_one, 1.0, 1 - x))
+
+
+def _rgamma_push(xp: Namespace, t: Array, x: Array, ans: Array) -> Array:
+    pole = (x <= 0) & (x == xp.floor(x))  # of the gamma function, where its reciprocal is 0 with a slope of (-1)**n n!
+    n = xp.where(pole, -x, 0.0)
+    slope = (1 - 2 * (n % 2)) * xp.exp(xp.special.gammaln(n + 1))
+    return t * xp.where(pole, slope, -ans * xp.special.digamma(xp.where(pole, 1.0, x)))
+
+
+_native("spence", _spence_push)
+_native("rgamma", _rgamma_push)
+_native(
+    "huber",
+    lambda xp, t, x1, x2: t * xp.where(xp.abs(x2) > x1, xp.abs(x2) - x1, 0.0),
+    lambda xp, t, x1, x2: t * xp.clip(x2, -x1, x1),
+)
 zero("special.gammasgn", implementation=_absent("gammasgn"))
 
 

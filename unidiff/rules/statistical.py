@@ -26,6 +26,8 @@ Axis = int | tuple[int, ...] | None
 
 def _count(x: Any, axis: Axis) -> int:
     """Return the number of elements that are reduced to one."""
+    if axis is None:
+        return math.prod(x.shape)
     return math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim))
 
 
@@ -34,12 +36,12 @@ def _count(x: Any, axis: Axis) -> int:
 rule(
     "sum",
     jvp=lambda xp, t, ans, x, **options: xp.sum(t, **options),
-    vjp=lambda xp, g, ans, x, *, axis=None, dtype=None, keepdims=False: spread_cotangent(xp, g, x, axis, keepdims),
+    vjp=lambda xp, g, _ans, x, *, axis=None, dtype=None, keepdims=False: spread_cotangent(xp, g, x, axis, keepdims),
 )
 rule(
     "mean",
     jvp=lambda xp, t, ans, x, **options: xp.mean(t, **options),
-    vjp=lambda xp, g, ans, x, *, axis=None, keepdims=False: spread_cotangent(
+    vjp=lambda xp, g, _ans, x, *, axis=None, keepdims=False: spread_cotangent(
         xp, g / max(_count(x, axis), 1), x, axis, keepdims
     ),
 )

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from unidiff_conformance.scenario import Clause
+import unidiff as ud
+from unidiff_conformance.refusals import refusals
+from unidiff_conformance.scenario import Rule
 from unidiff_conformance.trial import MismatchError
 
 
@@ -19,15 +21,18 @@ class Behaviour:
     ----------
     id : str
         Permanent name.
-    clause : Clause
-        The clause of the derivative standard.
+    rule : Rule
+        The general rule of the derivative standard.
     check : callable
         ``check(backend, dtype)``; raises `MismatchError`.
+    requires : tuple of str
+        Capabilities that a backend must claim, such as "exact" where numbers are compared digit by digit.
     """
 
     id: str
-    clause: Clause
+    rule: Rule
     check: Callable[[Any, str], None]
+    requires: tuple[str, ...] = ()
 
     @property
     def category(self) -> str:
@@ -38,6 +43,9 @@ class Behaviour:
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes it is run in."""
         return ("float64", "float32")
+
+
+EXACT = ("exact",)
 
 
 class InterruptionError(Exception):
@@ -133,6 +141,56 @@ def _own_memory(backend: Any, dtype: str) -> None:
     _expect(backend.to_numpy(outs[1])[1:], [1.0, 1.0], "the second output, after the first was changed,")
 
 
+def _jacobian_shapes(backend: Any, dtype: str) -> None:
+    """A block of a Jacobian has the shape of the output followed by that of the primal, and its dtype, 0-d and empty too."""
+    for shape in ((), (0,), (2, 0), (1, 1)):
+        x = backend.asarray(np.ones(shape), dtype=dtype)
+        for transform in (ud.jacfwd, ud.jacrev, ud.jacobian):
+            pair = transform(lambda x: (x * x, ud.array_namespace(x).sum(x)))(x)
+            for block, out in zip(pair, (shape, ()), strict=True):
+                _expect(tuple(block.shape), out + shape, f"the shape of a block of {transform.__name__}")
+                _expect(backend.to_numpy(block).dtype.name, dtype, f"the dtype of a block of {transform.__name__}")
+
+
+def _complex_blocks(backend: Any, dtype: str) -> None:
+    """A Jacobian by a complex primal is the pair of derivatives by its parts, in the precision of the primal."""
+    single = dtype == "float32"
+    z = backend.asarray(1.0 + 2.0j, dtype="complex64" if single else "complex128")
+    for transform in (ud.jacfwd, ud.jacrev):
+        by_real, by_imag = transform(lambda z: ud.array_namespace(z).conj(z) * z * z)(z)
+        # f = conj(z) z^2: df/dx = z^2 + 2 z conj(z), df/dy = -i z^2 + 2i z conj(z)
+        for block, wanted in ((by_real, 7.0 + 4.0j), (by_imag, 4.0 + 13.0j)):
+            found = backend.to_numpy(block)
+            _expect(found.dtype.name, "complex64" if single else "complex128", "the dtype of a block")
+            _expect(np.allclose(found, wanted, rtol=1e-6), True, f"whether {found} is {wanted}")
+
+
+_TWO = (
+    "add subtract multiply divide pow maximum minimum atan2 hypot copysign logaddexp remainder floor_divide nextafter".split()
+)
+
+
+def _python_numbers(backend: Any, dtype: str) -> None:
+    """A Python number on either side of an array widens neither the value nor a derivative."""
+    x, one = backend.asarray([1.5, 0.5], dtype=dtype), backend.asarray([1.0, 1.0], dtype=dtype)
+    xp = backend.namespace(x)
+    calls = {f"{name} {side}": _beside(name, side) for name in _TWO for side in ("left", "right")}
+    calls["clip"] = lambda xp, x: xp.clip(x, 1.0, 2)
+    calls["where"] = lambda xp, x: xp.where(x > 1, x, 0.5)
+    calls["operators"] = lambda _, x: (2 * x + 0.5 - x / 3) ** 2 - 1 / x
+    for what, call in calls.items():
+        outs, tangents = backend.jvp(lambda x, call=call: (call(backend.namespace(x), x),), (x,), (one,))
+        _, pullback = backend.vjp(lambda x, call=call: (call(backend.namespace(x), x),), (x,))
+        for array in (call(xp, x), *outs, *tangents, *pullback((one,))):
+            _expect(backend.to_numpy(array).dtype.name, dtype, f"the dtype of {what}")
+
+
+def _beside(name: str, side: str) -> Callable[[Any, Any], Any]:
+    if side == "left":
+        return lambda xp, x: getattr(xp, name)(2.0, x)
+    return lambda xp, x: getattr(xp, name)(x, 2)
+
+
 def _all() -> tuple[Behaviour, ...]:
     modes = ("forward", "reverse")
     pairs = [(outer, inner) for outer in modes for inner in modes]
@@ -140,14 +198,25 @@ def _all() -> tuple[Behaviour, ...]:
     return (
         *(
             Behaviour(
-                f"behaviour.perturbation-confusion.{outer}-over-{inner}", Clause.NESTING, _perturbation_confusion(outer, inner)
+                f"behaviour.perturbation-confusion.{outer}-over-{inner}",
+                Rule.NESTING,
+                _perturbation_confusion(outer, inner),
+                EXACT,
             )
             for outer, inner in pairs
         ),
-        *(Behaviour(f"behaviour.third-order.{'-'.join(t)}", Clause.NESTING, _third_order(t)) for t in triples),
-        *(Behaviour(f"behaviour.exception.{mode}", Clause.ERRORS, _exceptions(mode)) for mode in modes),
-        *(Behaviour(f"behaviour.one-call.{mode}", Clause.RESULTS, _one_call(mode)) for mode in modes),
-        Behaviour("behaviour.own-memory.results", Clause.RESULTS, _own_memory),
+        *(Behaviour(f"behaviour.third-order.{'-'.join(t)}", Rule.NESTING, _third_order(t), EXACT) for t in triples),
+        *(Behaviour(f"behaviour.exception.{mode}", Rule.ERRORS, _exceptions(mode), EXACT) for mode in modes),
+        *(Behaviour(f"behaviour.one-call.{mode}", Rule.RESULTS, _one_call(mode), EXACT) for mode in modes),
+        Behaviour("behaviour.own-memory.results", Rule.RESULTS, _own_memory),
+        Behaviour("behaviour.shape.jacobian", Rule.SHAPE, _jacobian_shapes),
+        Behaviour("behaviour.dtype.python-numbers", Rule.DTYPE, _python_numbers),
+        Behaviour("behaviour.dtype.complex-jacobian", Rule.DTYPE, _complex_blocks, EXACT),
+        # What hands plain arrays to the function, as differences do, has nothing to refuse when they are exported.
+        *(
+            Behaviour(f"behaviour.refusal.{name}", Rule.ERRORS, check, EXACT if name == "from_dlpack" else ())
+            for name, check in refusals()
+        ),
     )
 
 

@@ -8,14 +8,17 @@ from unidiff_conformance.behaviours import Behaviour
 from unidiff_conformance.checks import CHECKS, modes_of
 from unidiff_conformance.oracles import oracle
 from unidiff_conformance.scenario import Scenario
+from unidiff_conformance.standard import clause_of
 
 
 def explain(item: Scenario | Behaviour) -> str:
     """Return function, inputs, wanted derivative, tolerance and clause of a scenario, or the rule of a behaviour."""
-    clause = f"Clause     {item.clause.name}: {item.clause.value}"
+    clause = clause_of(item.id)
+    head = [item.id, f"Clause     {clause.id}: {clause.text or clause.jvp or ', '.join(clause.factors)}"]
+    head.append(f"Rule       {item.rule.name}: {item.rule.value}")
     if isinstance(item, Behaviour):
-        return f"{item.id}\n{clause}\nRule       {inspect.getdoc(item.check)}"
-    lines = [item.id, clause, f"Function   {_source(item.function)}"]
+        return "\n".join([*head, f"Demands    {inspect.getdoc(item.check)}"])
+    lines = [*head, f"Function   {_source(item.function)}"]
     lines += [f"Input      {data.shape} {list(data.values)}" for data in item.inputs]
     if item.like is not None:
         lines.append(f"Like       {_source(item.like)}")
@@ -31,7 +34,7 @@ def explain(item: Scenario | Behaviour) -> str:
 
 def _oracle(item: Scenario) -> str:
     if item.jacobian is not None:
-        return "written down by hand from the clause"
+        return "written down by hand from the clause, as limits and derivatives in closed form"
     model = (
         "the function that is like it here" if item.like is not None else "a reference" if item.reference else "the function"
     )

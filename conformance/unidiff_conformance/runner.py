@@ -99,7 +99,7 @@ def _modes(item: Scenario | Behaviour, dtype: str, quick: bool) -> tuple[str, ..
 
 
 def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Sequence[str]) -> Iterator[Result]:
-    missing = [name for name in getattr(item, "requires", ()) if not getattr(backend.info.capabilities, name)]
+    missing = [name for name in _required(item) if not getattr(backend.info.capabilities, name)]
     trial: Trial | None = None
     for mode in modes:
         if missing:
@@ -117,6 +117,12 @@ def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Seque
             yield Result(backend.name, item.id, dtype, mode, Status.FAIL, error.kind, message, error.units)
         else:
             yield Result(backend.name, item.id, dtype, mode, Status.PASS, units=units)
+
+
+def _required(item: Scenario | Behaviour) -> set[str]:
+    """Return the capabilities that an item asks for; at kinks and singular points a numerical derivative has no meaning."""
+    special = isinstance(item, Scenario) and (item.like is not None or item.jacobian is not None)
+    return {*getattr(item, "requires", ()), *(("exact",) if special else ())}
 
 
 def _make_trial(item: Scenario, backend: Any, dtype: str) -> Trial:

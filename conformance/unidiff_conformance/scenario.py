@@ -13,8 +13,8 @@ Function: TypeAlias = Callable[..., Any]
 """``function(xp, *arrays)``: written once, against the array API standard; returns an array or a tuple of arrays."""
 
 
-class Clause(Enum):
-    """The clauses of the derivative standard; the value says what the clause demands."""
+class Rule(Enum):
+    """The general rules of the derivative standard; the value says what the rule demands."""
 
     SMOOTH = "Where the function is differentiable, the derivative is the mathematical one, removable singularities included."
     KINK = "At a kink: the element of minimum norm of Clarke's generalized derivative, jointly over all arguments."
@@ -112,18 +112,18 @@ class Scenario:
         ``function(xp, *arrays)``, returning an array or a tuple of arrays.
     inputs : tuple of Data
         The point at which to differentiate.
-    clause : Clause
-        The clause of the derivative standard that is tested.
+    rule : Rule
+        The general rule that decides the derivative here.
     accuracy : Accuracy
         How accurate a result has to be.
     reference : callable or None
         What the oracle evaluates instead of `function`, where that cannot run on plain arrays of extended precision.
     like : callable or None
-        A smooth function whose derivative at this point is, by the clause, the derivative wanted. Given at kinks.
+        A smooth function whose derivative at this point is, by the rule, the derivative wanted. Given at kinks.
     jacobian : tuple of tuples of float, or None
         The Jacobian wanted, rows by outputs and columns by inputs, where it is not finite.
     max_order : int
-        Highest order of derivative the clause determines here.
+        Highest order of derivative the rule determines here.
     requires : frozenset of str
         Capabilities that a backend must claim, such as ``"mutation"``.
     hand_picked : bool
@@ -133,7 +133,7 @@ class Scenario:
     id: str
     function: Function
     inputs: tuple[Data, ...]
-    clause: Clause
+    rule: Rule
     accuracy: Accuracy
     reference: Function | None = None
     like: Function | None = None
@@ -168,7 +168,7 @@ def scenario(
     function: Function,
     *inputs: Input,
     accuracy: Accuracy = ARITHMETIC,
-    clause: Clause | None = None,
+    rule: Rule | None = None,
     like: Function | None = None,
     jacobian: Sequence[Sequence[float]] | None = None,
     reference: Function | None = None,
@@ -177,15 +177,15 @@ def scenario(
 ) -> Scenario:
     """Make a scenario from literal inputs and draws; a given `like` means a kink, a given `jacobian` a singular point."""
     data = tuple(_resolve(id, inputs))
-    if clause is None:
+    if rule is None:
         complex_inputs = any(item.is_complex for item in data)
-        smooth = Clause.COMPLEX if complex_inputs else Clause.SMOOTH
-        clause = Clause.SINGULAR if jacobian is not None else Clause.KINK if like is not None else smooth
+        smooth = Rule.COMPLEX if complex_inputs else Rule.SMOOTH
+        rule = Rule.SINGULAR if jacobian is not None else Rule.KINK if like is not None else smooth
     return Scenario(
         id=id,
         function=function,
         inputs=data,
-        clause=clause,
+        rule=rule,
         accuracy=accuracy,
         reference=reference,
         like=like,

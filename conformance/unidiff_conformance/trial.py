@@ -13,6 +13,8 @@ from unidiff_conformance.scenario import Scenario, probe
 
 SECOND_ORDER_FACTOR = 8.0
 """How much more error a second derivative may have than a first one: it is the product rule, applied twice more."""
+APPROXIMATION_FACTOR = 1024.0
+"""What multiplies ``eps**accuracy`` for a backend that claims less than all digits: the size of higher derivatives."""
 _SINGLE = {"float32", "complex64"}
 
 
@@ -118,13 +120,13 @@ class Trial:
         want = pack(self.oracle.value)
         with np.errstate(all="ignore"):
             reach = np.abs(self.oracle.jacobian.value) @ np.abs(self.oracle.point)
-        return self._expected(want, np.abs(want) + np.where(np.isfinite(reach), reach, 0), 0 * want)
+        return self.expected(want, np.abs(want) + np.where(np.isfinite(reach), reach, 0), np.zeros_like(want), order=0)
 
     @cached_property
     def jacobian(self) -> Expected:
         """The Jacobian, in rows."""
         want = self.oracle.jacobian
-        return self._expected(want.value.ravel(), np.abs(want.value).ravel(), want.error.ravel())
+        return self.expected(want.value.ravel(), np.abs(want.value).ravel(), want.error.ravel())
 
     @cached_property
     def pushed(self) -> Expected:
@@ -142,8 +144,8 @@ class Trial:
         hessian = self.oracle.hessian(self.u)
         slope = np.max(np.abs(self.oracle.jacobian.value).T @ np.abs(self.u), initial=0)
         bend = np.max(np.abs(hessian.value) @ np.abs(self.v), initial=0)
-        return self._expected(
-            hessian.value @ self.v, 1 + slope + bend, hessian.error @ np.abs(self.v), factor=SECOND_ORDER_FACTOR
+        return self.expected(
+            hessian.value @ self.v, 1 + slope + bend, hessian.error @ np.abs(self.v), factor=SECOND_ORDER_FACTOR, order=2
         )
 
     @cached_property
@@ -224,14 +226,28 @@ class Trial:
 
     def _product(self, matrix: NDArray[Any], error: NDArray[Any], vector: NDArray[Any]) -> Expected:
         size = np.abs(vector)
-        return self._expected(matrix @ vector, np.abs(matrix) @ size, error @ size)
+        return self.expected(matrix @ vector, np.abs(matrix) @ size, error @ size)
 
-    def _expected(self, want: NDArray[Any], scale: Any, error: NDArray[Any], factor: float = 1.0) -> Expected:
-        accuracy = self.scenario.accuracy
-        if accuracy.spread:
+    def expected(self, want: NDArray[Any], scale: Any, error: NDArray[Any], factor: float = 1.0, order: int = 1) -> Expected:
+        """Return numbers wanted with the tolerance that goes with their scale and with what the backend claims."""
+        accuracy, claim = self.scenario.accuracy, self.backend.info.capabilities.accuracy
+        size, eps = accuracy.factor, self.eps
+        numerical = order > 0 and claim < 1
+        if numerical:
+            # What is claimed is a number of digits of the largest of all values and derivatives, which differences mix.
+            size, eps = APPROXIMATION_FACTOR, self.eps ** (claim**order)
+            scale = np.maximum(np.max(scale, initial=0), self.magnitude)
+        if accuracy.spread or numerical:
             # Inputs are numbers of order one, so the terms that were summed are too, even where they cancel.
             scale = np.maximum(np.max(scale, initial=0), 1)
-        return Expected(want, factor * accuracy.factor * self.eps * scale + 2 * np.abs(error))
+        with np.errstate(invalid="ignore"):
+            return Expected(want, factor * size * eps * scale + 2 * np.abs(error))
+
+    @cached_property
+    def magnitude(self) -> float:
+        """The sum of all values, weighted with the cotangents as a gradient weighs them."""
+        values = np.abs(pack(self.oracle.value))
+        return float(np.sum(values) * max(1.0, float(np.max(np.abs(self.u), initial=0))))
 
 
 def in_units(found: NDArray[Any], expected: Expected) -> NDArray[Any]:

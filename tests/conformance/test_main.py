@@ -63,5 +63,6 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "elementwise.clip.at-bounds" in capsys.readouterr().out.splitlines()
     assert main(["--explain", "elementwise.clip.at-both"]) == CONFORMANT
     out = capsys.readouterr().out
-    assert "KINK" in out
+    assert "Clause     clip.bound: Where k of array" in out
+    assert "Rule       KINK" in out
     assert "Jacobian   [0.3333333333333333]" in out

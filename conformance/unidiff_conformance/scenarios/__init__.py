@@ -4,6 +4,7 @@ from functools import cache
 from types import MappingProxyType
 
 from unidiff_conformance.scenario import Scenario
+from unidiff_conformance.standard import clause_of
 
 DIFFERENTIABLE = frozenset(
     """
@@ -40,6 +41,8 @@ def scenarios() -> MappingProxyType[str, Scenario]:
         If two scenarios share an id.
     """
     from unidiff_conformance.scenarios import (
+        constants,
+        degenerate,
         elementwise,
         fft,
         indexing,
@@ -47,11 +50,30 @@ def scenarios() -> MappingProxyType[str, Scenario]:
         linalg,
         linear_algebra,
         manipulation,
+        options,
+        points,
         programs,
+        special,
         statistical,
     )
 
-    tables = (elementwise, kinks, statistical, linear_algebra, manipulation, indexing, linalg, fft, programs)
+    tables = (
+        *(
+            elementwise,
+            kinks,
+            points,
+            constants,
+            statistical,
+            linear_algebra,
+            manipulation,
+            indexing,
+            linalg,
+            degenerate,
+            fft,
+            options,
+        ),
+        *(special, programs),
+    )
     found: dict[str, Scenario] = {}
     for table in tables:
         for item in table.SCENARIOS:
@@ -63,14 +85,18 @@ def scenarios() -> MappingProxyType[str, Scenario]:
 
 def covered() -> frozenset[str]:
     """Return the functions of the standard that have a scenario, with the extension before the dot."""
-    extensions = ("linalg", "fft")
+    extensions = ("linalg", "fft", "special")
     return frozenset(f"{s.category}.{s.name}" if s.category in extensions else s.name for s in scenarios().values())
 
 
 @cache
 def representatives() -> frozenset[str]:
-    """Return the ids of what a quick run treats in full: the first scenario of each function and clause, and special points."""
-    first: dict[tuple[str, str, str], str] = {}
+    """Return the ids of what a quick run treats in full: special points, and the first scenario of each clause.
+
+    unidiff's own functions are left out of the latter: they are compositions of the others, and slow to compile.
+    """
+    first: dict[str, str] = {}
     for item in scenarios().values():
-        first.setdefault((item.category, item.name, item.clause.name), item.id)
+        if item.category != "special":
+            first.setdefault(clause_of(item.id).id, item.id)
     return frozenset(first.values()) | {item.id for item in scenarios().values() if item.hand_picked}

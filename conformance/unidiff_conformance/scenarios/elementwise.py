@@ -11,9 +11,9 @@ from unidiff_conformance.scenario import (
     REDUCTION,
     TRANSCENDENTAL,
     Accuracy,
-    Clause,
     Function,
     Input,
+    Rule,
     Scenario,
     cplx,
     real,
@@ -136,11 +136,11 @@ def _operator(op: Callable[[Any, Any], Any], left: float | None = None, right: f
 
 def _constant() -> Iterator[Scenario]:
     for name in _CONSTANT:
-        yield scenario(f"elementwise.{name}.matrix", _named(name), real(2, 3), accuracy=EXACT, clause=Clause.CONSTANT)
+        yield scenario(f"elementwise.{name}.matrix", _named(name), real(2, 3), accuracy=EXACT, rule=Rule.CONSTANT)
         jumps = [0.0, 1.0, -1.0, 0.5, 2.5]
-        make = partial(scenario, accuracy=EXACT, clause=Clause.CONSTANT, like=lambda xp, x: 0 * x, max_order=2)
+        make = partial(scenario, accuracy=EXACT, rule=Rule.CONSTANT, like=lambda xp, x: 0 * x, max_order=2)
         yield make(f"elementwise.{name}.at-jump", _named(name), jumps)
-    make = partial(scenario, accuracy=EXACT, clause=Clause.CONSTANT)
+    make = partial(scenario, accuracy=EXACT, rule=Rule.CONSTANT)
     quotient = _named("floor_divide")
     yield make("elementwise.floor_divide.same-shape", quotient, [-2.75, 1.25, 2.0], [1.5, -0.75, 1.5])
     yield make("elementwise.floor_divide.operator", lambda xp, x: x // 0.75, real(3))

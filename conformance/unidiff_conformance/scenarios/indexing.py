@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from unidiff_conformance.scenario import ARITHMETIC, EXACT, Function, Input, Scenario, cplx, real, scenario
+from unidiff_conformance.scenario import ARITHMETIC, EXACT, Function, Input, Rule, Scenario, cplx, real, scenario
 
 
 def _ints(xp: Any, values: Any) -> Any:
@@ -36,7 +36,7 @@ _GETITEM: dict[str, tuple[Input, Function]] = {
     "negative-in-array": (real(3), lambda xp, x: x[_ints(xp, [-1, 0])]),
     "array-and-integer": (real(2, 3), lambda xp, x: x[_ints(xp, [0, 1, 1]), 1]),
     "overlap": (real(4), lambda xp, x: x[1:] * x[:-1]),
-    "chain": (real(3, 3), lambda xp, x: x[1:][0] * x[:, 2]),
+    "chain": (real(3, 3), lambda xp, x: x[1:, :][0, ...] * x[:, 2]),
     "complex": (cplx(3), lambda xp, x: x[1:]),
     "iteration": (real(3), lambda xp, x: xp.stack([2 * row for row in x])),
 }
@@ -119,6 +119,8 @@ def _sorting() -> Iterator[Scenario]:
     for name in ("unique_all", "unique_counts", "unique_inverse"):
         values = lambda xp, x, name=name: xp.sort(getattr(xp, name)(x).values)
         yield make(f"set.{name}.distinct", values, real(4))
+    first = lambda xp, x: xp.unique_all(x).values
+    yield make("set.unique_all.tie", first, [2.0, 1.0, 2.0, 1.0], like=lambda xp, x: xp.stack([x[1], x[0]]), rule=Rule.CONSTANT)
 
 
 def _differences() -> Iterator[Scenario]:

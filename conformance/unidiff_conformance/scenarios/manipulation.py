@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from unidiff_conformance.scenario import ARITHMETIC, EXACT, Clause, Function, Input, Scenario, cplx, real, scenario
+from unidiff_conformance.scenario import ARITHMETIC, EXACT, Function, Input, Rule, Scenario, cplx, real, scenario
 
 # name of the function, variant, inputs, function
 _TABLE: tuple[tuple[str, tuple[Input, ...], Function], ...] = (
@@ -102,7 +102,7 @@ def _creation_inside() -> Iterator[Scenario]:
         inside = lambda xp, x, maker=maker: maker(xp, x) * x + maker(xp, x)
         yield scenario(f"creation.{name}.inside", inside, real(3), accuracy=ARITHMETIC)
         constant = lambda xp, x, maker=maker: maker(xp, x)
-        yield scenario(f"creation.{name}.alone", constant, real(3), accuracy=EXACT, clause=Clause.CONSTANT)
+        yield scenario(f"creation.{name}.alone", constant, real(3), accuracy=EXACT, rule=Rule.CONSTANT)
 
 
 def _table() -> Iterator[Scenario]:

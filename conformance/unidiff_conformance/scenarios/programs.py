@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
+from math import inf, nan
 from typing import Any
 
-from unidiff_conformance.scenario import ARITHMETIC, EXACT, REDUCTION, TRANSCENDENTAL, Clause, Scenario, cplx, real, scenario
+from unidiff_conformance.scenario import ARITHMETIC, EXACT, REDUCTION, TRANSCENDENTAL, Rule, Scenario, cplx, real, scenario
 
 
 def _branch(xp: Any, x: Any) -> Any:
@@ -50,10 +51,8 @@ def _programs() -> Iterator[Scenario]:
     make = partial(scenario, accuracy=TRANSCENDENTAL)
     yield make("program.identity.itself", lambda xp, x: x, real(3), accuracy=EXACT)
     yield make("program.identity.twice", lambda xp, x: (x, x), real(2), accuracy=EXACT)
-    yield make(
-        "program.constant.output", lambda xp, x: xp.ones(2, dtype=x.dtype), real(3), accuracy=EXACT, clause=Clause.CONSTANT
-    )
-    yield make("program.unused.argument", lambda xp, x, y: 2 * x, real(3), real(2), accuracy=EXACT, clause=Clause.CONSTANT)
+    yield make("program.constant.output", lambda xp, x: xp.ones(2, dtype=x.dtype), real(3), accuracy=EXACT, rule=Rule.CONSTANT)
+    yield make("program.unused.argument", lambda xp, x, y: 2 * x, real(3), real(2), accuracy=EXACT, rule=Rule.CONSTANT)
     yield make("program.several.outputs", lambda xp, x, y: (x * y, xp.sum(x), y), real(2), real(2), accuracy=ARITHMETIC)
     yield make("program.several.one-constant", lambda xp, x: (x * x, xp.zeros(2, dtype=x.dtype)), real(2), accuracy=ARITHMETIC)
     yield make("program.reuse.sum", lambda xp, x: x + x + x * x, real(3), accuracy=ARITHMETIC)
@@ -84,4 +83,35 @@ def _programs() -> Iterator[Scenario]:
     yield make("program.mask.comparison", comparison, real(4), accuracy=EXACT)
 
 
-SCENARIOS = tuple(_programs())
+def _rules() -> Iterator[Scenario]:
+    """Yield programs that the general rules are about."""
+    make = partial(scenario, accuracy=ARITHMETIC)
+    relu = lambda xp, x: xp.sum(xp.maximum(x, 0.0))
+    yield make("program.kink.relu", relu, [0.0, 1.5, -1.0], like=lambda xp, x: x[0] / 2 + x[1])
+    yield make("program.kink.l1-norm", lambda xp, x: xp.sum(xp.abs(x)), [0.0, 1.5, -1.0], like=lambda xp, x: x[1] - x[2])
+    distance = lambda xp, x, y: xp.linalg.vector_norm(x - y)
+    yield make("program.kink.distance", distance, [1.5, 2.0], [1.5, 2.0], like=lambda xp, x, y: 0 * (x[0] + y[0]))
+    hinge = lambda xp, x: xp.max(xp.concat([x, xp.zeros_like(x)]))
+    yield make("program.kink.hinge", hinge, [0.0, 0.0], like=lambda xp, x: (x[0] + x[1]) / 4)
+    kept = lambda xp, x: xp.where(x > 0, xp.log(x), 0 * x)
+    above = lambda xp, x: xp.where(x > 0, xp.log(xp.maximum(x, 1.0)), 0 * x)
+    outside = partial(make, reference=above, accuracy=TRANSCENDENTAL)
+    yield outside("program.domain.where-log", kept, [-1.0, 2.0], jacobian=[[0.0, 0.0], [0.0, 0.5]])
+    one_sided = lambda xp, x: x**0.5
+    yield make("program.domain.one-sided", one_sided, [0.0, 4.0], jacobian=[[inf, 0.0], [0.0, 0.25]])
+    yield make("program.nan.linear", lambda xp, x: 2 * x + 1, [nan, 1.0], jacobian=[[2.0, 0.0], [0.0, 2.0]])
+    yield make("program.nan.product", lambda xp, x: x * x, [nan, 1.0], jacobian=[[nan, 0.0], [0.0, 2.0]])
+    product = lambda xp, x, y: xp.maximum(x, y) + xp.hypot(x, y) + xp.clip(x, 0.0, y)
+    yield make("program.adjoint.kinks", product, [0.0], [0.0], like=lambda xp, x, y: (x + y) / 2 + (x + y) / 3)
+    yield make("program.chain.abs-squared", lambda xp, x: xp.abs(x) ** 2, [0.0], like=lambda xp, x: 0 * x, max_order=2)
+    numbers = lambda xp, x: (2 * x + 0.5 - x / 3) * 1 - xp.maximum(x, -5) * 0.25
+    yield make("program.dtype.python-numbers", numbers, real(3))
+    mixed = lambda xp, x: xp.astype(xp.sum(x), x.dtype) * xp.mean(x) + xp.linalg.vector_norm(x) + xp.std(x) + xp.prod(x)
+    yield make("program.dtype.reductions", mixed, real(3), accuracy=REDUCTION)
+    yield make("program.shape.0-d", lambda xp, x: x * x + xp.sum(x) * xp.reshape(x, ()), real())
+    yield make("program.shape.size-1", lambda xp, x: xp.reshape(x, (1,)) * x, real(1, 1))
+    empty = lambda xp, x: (xp.sum(x * x), xp.mean(xp.concat([x, xp.ones(1, dtype=x.dtype)])), x[..., None])
+    yield make("program.shape.empty", empty, real(0))
+
+
+SCENARIOS = (*_programs(), *_rules())

@@ -1,0 +1,15 @@
+"""Adds the commands of the conformance suite to the program ``unidiff``; imports nothing but unidiff."""
+
+from collections.abc import Iterator
+
+import unidiff
+
+
+@unidiff.hookimpl
+def unidiff_register_commands() -> Iterator[tuple[str, str, str]]:
+    """Name the commands."""
+    yield (
+        "deviations",
+        "say where a framework's own derivatives deviate from the derivative standard",
+        "unidiff_conformance.deviations_command:configure",
+    )

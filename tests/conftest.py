@@ -3,7 +3,7 @@
 import os
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before any import of JAX; the library itself never touches the flag
-# XLA compiles thousands of tiny programs here, each run once: half the time of the tests on JAX is saved by not optimizing them.
+# XLA compiles thousands of tiny programs here, each run once: not optimizing them saves half the time of the tests on JAX.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
@@ -21,7 +21,7 @@ INTEGER_DTYPES = ("int8", "int32", "int64", "uint8", "bool")
 RTOL = {"float32": 2e-6, "float64": 1e-13, "complex64": 2e-6, "complex128": 1e-13}
 
 
-@pytest.fixture(params=list(ud.backends(installed=False)))
+@pytest.fixture(params=list(ud.backends(installed=False, arrays=True)))
 def backend(request):
     """The name of each registered backend in turn; one whose library is absent is skipped with what is missing."""
     unmet = registry.unmet_requirements(ud.backends(installed=False)[request.param])

@@ -87,7 +87,7 @@ def close(got, want):
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
 
 
-@pytest.fixture(params=[*itertools.product(ud.backends(), HIDDEN), ("complex_step", ""), ("rows", "")], ids="-".join)
+@pytest.fixture(params=[*itertools.product(ud.backends(arrays=True), HIDDEN), ("complex_step", ""), ("rows", "")], ids="-".join)
 def derived(request):
     """A backend, as it is completed with some operations hidden, its namespace, and what makes an array."""
     name, hidden = request.param
@@ -259,7 +259,7 @@ def test_float32_stays_float32(backend, real_dtype):
             assert str(result.dtype).rpartition(".")[2] == real_dtype
 
 
-@pytest.mark.parametrize("operation", ["stop_gradient", "vmap", "jit", "checkpoint", "custom_jvp", "custom_vjp"])
+@pytest.mark.parametrize("operation", ["stop_gradient", "host_callback", "optimizer_step"])
 def test_what_cannot_be_derived_says_so(operation):
     b = complete(ComplexStep())
     with pytest.raises(UnsupportedOperationError, match=f"complex_step.*{operation}") as raised:

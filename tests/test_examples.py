@@ -1,10 +1,13 @@
 """Every example runs and gives what it promises; every example is tested here."""
 
+import os
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import unidiff as ud
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -31,7 +34,43 @@ def nested_derivatives(result: tuple[list[float], float]) -> None:
     assert drift < 1e-3
 
 
-CHECKS = {f.__name__: f for f in (rosenbrock, same_code_many_backends, logistic_regression, nested_derivatives)}
+def fixed_point(errors: dict[str, float]) -> None:
+    assert max(errors.values()) < (1e-12 if os.environ.get("JAX_ENABLE_X64") == "1" else 1e-4)
+
+
+def evaluation_trace(table: ud.EvaluationTrace) -> None:
+    assert [row.expression for row in table][-1] == "v3 - v4"
+    assert abs(float(table["x1"].adjoint) - 5.5) < 1e-12
+
+
+def custom_rule(found: dict[str, list[np.ndarray]]) -> None:
+    for first, second in found.values():
+        np.testing.assert_allclose(first, [0.5, 1.0], rtol=1e-6)
+        np.testing.assert_allclose(second, [0.25, 0.0], rtol=1e-6, atol=1e-6)
+
+
+def torch_network_in_jax(losses: tuple[float, float]) -> None:
+    first, last = losses
+    assert last < first / 20
+
+
+def jax_model_with_scipy(fitted: tuple[np.ndarray, np.ndarray]) -> None:
+    np.testing.assert_allclose(*fitted, rtol=1e-3)
+
+
+RULES = (custom_rule, torch_network_in_jax, jax_model_with_scipy)
+CHECKS = {
+    f.__name__: f
+    for f in (
+        rosenbrock,
+        same_code_many_backends,
+        logistic_regression,
+        nested_derivatives,
+        fixed_point,
+        evaluation_trace,
+        *RULES,
+    )
+}
 
 
 def test_every_example_is_checked() -> None:

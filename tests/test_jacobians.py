@@ -138,7 +138,7 @@ def test_reverse_mode_evaluates_the_function_once(array):
     assert count(ud.jacrev, lambda x: x * x, array(X)) == 1
 
 
-@pytest.mark.parametrize(("g", "values"), [(lambda x: x * x, 2.0), (lambda x: x * X.sum(), [2.0])], ids=["0-d", "one element"])
+@pytest.mark.parametrize(("g", "values"), [(lambda x: x * x, 2.0), (lambda x: x * 3.5, [2.0])], ids=["0-d", "one element"])
 def test_jacobian_of_one_input_needs_no_evaluation_for_its_mode(array, g, values):
     assert count(ud.jacobian, g, array(values)) == count(ud.jacfwd, g, array(values))
 

@@ -11,7 +11,12 @@ NAMES = {
     "array_namespace", "namespace", "backends", "get_backend", "asarray", "to_backend", "to_numpy", "device", "to_device",
     "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian", "hvp", "stop_gradient",
     "check_grads", "tree", "errors", "register_backend", "hookimpl", "Backend", "BackendInfo", "Capabilities",
-    "ComplexJacobian", "einsum", "special",
+    "ComplexJacobian", "einsum", "special", "vmap", "jit", "trace", "EvaluationTrace", "TraceRow", "cond", "while_loop", "fori_loop", "scan",
+    "hessian_diagonal", "hessian_operator", "inverse_hvp", "gauss_newton_operator", "gauss_newton_vp", "fisher_operator", "fisher_vp",
+    "Estimate", "estimate_diagonal", "estimate_trace", "LinearSolution", "cg", "gmres", "solve_dense", "Eigenpairs", "lanczos",
+    "power_iteration", "taylor", "directional_derivative", "linear_approximation", "quadratic_approximation", "custom_root",
+    "custom_fixed_point", "custom_argmin", "numerical", "sparse", "optim",
+    "custom_jvp", "custom_vjp", "checkpoint", "checkpoint_sequential", "bridge",
 }  # fmt: skip
 
 
@@ -21,7 +26,10 @@ def test_all_is_exact():
     assert all(hasattr(ud, name) for name in ud.__all__)
 
 
-@pytest.mark.parametrize("name", sorted(NAMES - {"tree", "errors", "hookimpl", "special"}))
+SUBMODULES = {"tree", "errors", "special", "numerical", "sparse", "optim"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - SUBMODULES - {"hookimpl"}))
 def test_public_objects_have_documentation_with_an_example(name):
     doc = inspect.getdoc(getattr(ud, name))
     assert doc
@@ -51,7 +59,7 @@ def test_errors_are_built_in_types_too():
         "BackendLoadError": ImportError, "PluginError": ValueError, "MixedBackendsError": TypeError, "DeviceError": ValueError,
         "MixedDevicesError": ValueError, "UnsupportedOperationError": NotImplementedError,
         "MissingRuleError": NotImplementedError, "NotDifferentiableError": TypeError, "TracedConversionError": TypeError,
-        "InPlaceError": RuntimeError, "LeakedTracerError": RuntimeError, "DerivativeMismatchError": AssertionError,
+        "InPlaceError": RuntimeError, "ImpureFunctionError": RuntimeError, "LeakedTracerError": RuntimeError, "DerivativeMismatchError": AssertionError,
     }  # fmt: skip
     assert {name for name in ud.errors.__all__ if name != "UnidiffError"} == set(expected)
     for name, builtin in expected.items():
@@ -65,10 +73,25 @@ def test_special_functions_have_documentation_with_an_example(name):
     assert all(section in doc.splitlines() for section in ("Parameters", "Returns", "Raises", "Notes", "Examples"))
 
 
-MODULES = [module.name for module in pkgutil.iter_modules(ud.__path__) if not module.ispkg and module.name != "__main__"]
-MODULES += [f"special.{module.name}" for module in pkgutil.iter_modules(ud.special.__path__)]
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in (ud.numerical, ud.sparse) for name in module.__all__], ids=str
+)
+def test_functions_of_submodules_have_documentation_with_an_example(module, name):
+    doc = inspect.getdoc(getattr(module, name)).splitlines()
+    wanted = ("Parameters", "Returns", "Examples") if inspect.isfunction(getattr(module, name)) else ("Parameters", "Examples")
+    assert all(section in doc for section in wanted)
 
-WITH_EXAMPLES = {"first_order", "jacobians", "arrays", "tree", "registry", "checking", "contraction", "__init__"} | {
+
+MODULES = [module.name for module in pkgutil.iter_modules(ud.__path__) if not module.ispkg and module.name != "__main__"]
+for package in (ud.special, ud.sparse):
+    MODULES += [f"{package.__name__.partition('.')[2]}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+
+MODULES += ["optim", *(module.name.partition(".")[2] for module in pkgutil.walk_packages(ud.optim.__path__, "unidiff.optim."))]
+
+WITH_EXAMPLES = {"custom_rules", "compiling", "evaluation_trace", "checkpointing", "bridging", "vectorizing", "control_flow", "first_order", "jacobians", "arrays", "tree", "registry", "checking", "contraction", "__init__"} | {
+    "curvature", "estimate", "estimators", "expansions", "hessians", "implicit", "linear_solvers", "numerical", "spectra",
+} | {  # fmt: skip
+
     name for name in MODULES if name.startswith("special.") and name != "special._dispatch"
 }
 

@@ -313,7 +313,7 @@ def test_bessel_functions_of_higher_order(order, x, array, check):
 def test_betaln_of_large_arguments_keeps_its_digits(a, b, backend, array, check):
     with mpmath.workdps(40):
         exact = float(mpmath.log(mpmath.beta(a, b)))
-    tolerance = 1e-8 if backend == "numpy" else 1e-13  # scipy.special.betaln
+    tolerance = 1e-8 if backend in ("numpy", "array_api_strict") else 1e-13  # scipy.special.betaln
     check(ud.special.betaln(array(a), array(b)), exact, rtol=tolerance)
 
 

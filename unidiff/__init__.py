@@ -20,52 +20,128 @@ from unidiff import errors, tree
 from unidiff.arrays import array_namespace, asarray, device, namespace, stop_gradient, to_backend, to_device, to_numpy
 from unidiff.backend import Backend, BackendInfo, Capabilities
 from unidiff.checking import check_grads
+from unidiff.compiling import jit
 from unidiff.contraction import einsum
+from unidiff.control_flow import cond, fori_loop, scan, while_loop
 from unidiff.first_order import grad, jvp, linearize, value_and_grad, vjp
 from unidiff.hookspecs import hookimpl
-from unidiff.jacobians import ComplexJacobian, hessian, hvp, jacfwd, jacobian, jacrev
+from unidiff.jacobians import ComplexJacobian, hessian, jacfwd, jacobian, jacrev
 from unidiff.registry import backends, get_backend, register_backend
+from unidiff.vectorizing import vmap
 
 if TYPE_CHECKING:
-    from unidiff import special
+    from unidiff import numerical, optim, sparse, special
+    from unidiff.bridging import bridge
+    from unidiff.checkpointing import checkpoint, checkpoint_sequential
+    from unidiff.curvature import fisher_operator, fisher_vp, gauss_newton_operator, gauss_newton_vp
+    from unidiff.custom_rules import custom_jvp, custom_vjp
+    from unidiff.estimate import Estimate
+    from unidiff.estimators import estimate_diagonal, estimate_trace
+    from unidiff.evaluation_trace import EvaluationTrace, TraceRow, trace
+    from unidiff.expansions import directional_derivative, linear_approximation, quadratic_approximation, taylor
+    from unidiff.hessians import hessian_diagonal, hessian_operator, hvp, inverse_hvp
+    from unidiff.implicit import custom_argmin, custom_fixed_point, custom_root
+    from unidiff.linear_solvers import LinearSolution, cg, gmres, solve_dense
+    from unidiff.spectra import Eigenpairs, lanczos, power_iteration
 
 __all__ = [
     "Backend",
     "BackendInfo",
     "Capabilities",
     "ComplexJacobian",
+    "Eigenpairs",
+    "Estimate",
+    "EvaluationTrace",
+    "LinearSolution",
+    "TraceRow",
     "array_namespace",
     "asarray",
     "backends",
+    "bridge",
+    "cg",
     "check_grads",
+    "checkpoint",
+    "checkpoint_sequential",
+    "cond",
+    "custom_argmin",
+    "custom_fixed_point",
+    "custom_jvp",
+    "custom_root",
+    "custom_vjp",
     "device",
+    "directional_derivative",
     "einsum",
     "errors",
+    "estimate_diagonal",
+    "estimate_trace",
+    "fisher_operator",
+    "fisher_vp",
+    "fori_loop",
+    "gauss_newton_operator",
+    "gauss_newton_vp",
     "get_backend",
+    "gmres",
     "grad",
     "hessian",
+    "hessian_diagonal",
+    "hessian_operator",
     "hookimpl",
     "hvp",
+    "inverse_hvp",
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
+    "lanczos",
+    "linear_approximation",
     "linearize",
     "namespace",
+    "numerical",
+    "optim",
+    "power_iteration",
+    "quadratic_approximation",
     "register_backend",
+    "scan",
+    "solve_dense",
+    "sparse",
     "special",
     "stop_gradient",
+    "taylor",
     "to_backend",
     "to_device",
     "to_numpy",
+    "trace",
     "tree",
     "value_and_grad",
     "vjp",
+    "vmap",
+    "while_loop",
 ]
 
 
+_LAZY = {
+    "bridging": ("bridge",),
+    "checkpointing": ("checkpoint", "checkpoint_sequential"),
+    "custom_rules": ("custom_jvp", "custom_vjp"),
+    "evaluation_trace": ("EvaluationTrace", "TraceRow", "trace"),
+    "curvature": ("fisher_operator", "fisher_vp", "gauss_newton_operator", "gauss_newton_vp"),
+    "estimate": ("Estimate",),
+    "estimators": ("estimate_diagonal", "estimate_trace"),
+    "expansions": ("directional_derivative", "linear_approximation", "quadratic_approximation", "taylor"),
+    "hessians": ("hessian_diagonal", "hessian_operator", "hvp", "inverse_hvp"),
+    "implicit": ("custom_argmin", "custom_fixed_point", "custom_root"),
+    "linear_solvers": ("LinearSolution", "cg", "gmres", "solve_dense"),
+    "spectra": ("Eigenpairs", "lanczos", "power_iteration"),
+}
+"""Modules that are imported when one of their functions is first used, which keeps the import of the package short."""
+
+
 def __getattr__(name: str) -> Any:
-    # The special functions are many, and imported when they are first used.
-    if name == "special":
-        return import_module("unidiff.special")
+    if name in {"numerical", "optim", "sparse", "special"}:
+        return import_module(f"unidiff.{name}")
+    for module, names in _LAZY.items():
+        if name in names:
+            found = globals()[name] = getattr(import_module(f"unidiff.{module}"), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ __all__ = ["array_namespace", "asarray", "device", "namespace", "stop_gradient",
 
 _of_type = registry.of_type
 _SCALAR = registry.SCALAR
+_NO_ARRAYS = (_SCALAR, None)
 
 
 def array_namespace(*arrays: Array) -> Namespace:
@@ -42,6 +43,10 @@ def array_namespace(*arrays: Array) -> Namespace:
     >>> xp.exp(np.zeros(2))
     array([1., 1.])
     """
+    kinds = {*map(_of_type, arrays)}
+    if len(kinds) == 1 and kinds.isdisjoint(_NO_ARRAYS):  # the common case at the least cost
+        (only,) = kinds
+        return only.namespace(*arrays)
     found = None
     for x in arrays:
         kind = _of_type(x)

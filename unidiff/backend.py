@@ -29,6 +29,14 @@ OPTIONAL_OPERATIONS = (
     "checkpoint",
     "custom_jvp",
     "custom_vjp",
+    "host_callback",
+    "cond",
+    "while_loop",
+    "scan",
+    "taylor",
+    "dependence",
+    "with_rules",
+    "linear_solve",
     "optimizer_step",
 )
 """Operations a backend may provide natively; the signatures are those of `unidiff.derive.CompleteBackend`."""
@@ -56,6 +64,10 @@ class Capabilities:
         Whether arrays can be assigned to (``x[i] = y``) inside a differentiated function.
     threads : bool
         Whether derivatives may be taken from several threads at once.
+    accuracy : float
+        How many of the digits of a dtype a first derivative has: its error is of the order ``eps**accuracy``. 1 where rounding
+        alone limits it, p / (p + 1) for difference quotients of accuracy p, 0 where no digit is right. Below 1 a function
+        may be called more than once.
     """
 
     modes: frozenset[str] = frozenset({"forward", "reverse"})
@@ -67,6 +79,12 @@ class Capabilities:
     control_flow: bool = True
     mutation: bool = True
     threads: bool = True
+    accuracy: float = 1.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether derivatives are right up to rounding, at kinks and singular points, too."""
+        return self.accuracy == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +126,38 @@ class BackendInfo:
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """A program as text, for `unidiff.jit`'s method ``lower``.
+
+    Parameters
+    ----------
+    text : str
+        The program, one line for each call.
+    source : str
+        The code that runs.
+    recorded : int
+        How many calls were recorded.
+    calls : int
+        How many of them are left.
+    reused : int
+        How many of these compute into memory that an earlier value no longer needs.
+    """
+
+    text: str
+    source: str = ""
+    recorded: int = 0
+    calls: int = 0
+    reused: int = 0
+
+    def as_text(self) -> str:
+        """Return the program as text."""
+        return self.text
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @runtime_checkable
 class Backend(Protocol):
     """What a plugin's class provides. All functions take and return flat sequences of arrays.
@@ -127,6 +177,29 @@ class Backend(Protocol):
     other result. (One of these arrays handed through as it is does no harm; core copies it.)
 
     Native ``jacfwd`` and ``jacrev`` are asked for real primals and real outputs only.
+
+    A backend without array types of its own (empty ``BackendInfo.arrays``) is chosen by name and differentiates arrays of any
+    library. It has a method ``over(host)`` that returns it bound to the backend of the arrays, a
+    `unidiff.derive.CompleteBackend`; core binds it to the backend of the arrays of each call, and to the default backend where
+    there are none. Only what ``over`` returns has to have the methods below; it has a method ``over`` itself.
+
+    A backend with a native ``jit`` may also have ``jit_of_trees(f, *, static_argnums, static_argnames, compiler)``, for a
+    library whose compiler takes functions of pytrees itself: `unidiff.jit` then calls what it returns, at no cost of its own,
+    unless that is None. With it goes ``jit_error(error)``, which returns unidiff's error for one of the library's about values
+    that are not known while a function is traced, or None.
+    What ``jit`` returns may have a method ``lower(*arrays)`` that returns a `Lowered`, or an object like it.
+
+    A faster step of the optimizers of `unidiff.optim` is optional::
+
+        def optimizer_step(self, method, params, grads, slots, scalars, *, donate) -> (params, slots) or NotImplemented
+
+    ``params`` and ``grads`` are lists of arrays of one length, ``slots`` maps the name of a kind of memory to the list
+    of its arrays, and ``scalars`` a dict of the Python floats that this step needs. What the step is, leaf by leaf, the method
+    says: ``method.kernel(namespace, grad, param, {name: slot}, scalars)`` returns what is added to the parameter, and the new
+    slots. Where ``method.elementwise`` holds, leaves may be joined and cut. ``method.fixed`` is a hashable key of all that the
+    kernel depends on beside its arguments; ``type(method).__name__`` and the fields of the dataclass tell a native kernel
+    whether it is the same method. What it cannot reproduce to rounding it returns as NotImplemented, such as traced arrays, and
+    the reference is used. Results own their memory, unless ``donate`` allows to reuse that of ``params`` and ``slots``.
 
     Complex convention: ``pullback`` is the adjoint of the Jacobian in the real inner product ``Re <u, v>``, so the gradient
     of a real function is ``df/dx + i df/dy``.

@@ -1,6 +1,7 @@
 """Turns a call with pytrees, several arguments, keywords and auxiliary output into the flat functions that backends see."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -39,6 +40,7 @@ def checked_argnums(argnums: int | Sequence[int]) -> int | tuple[int, ...]:
     return numbers
 
 
+@lru_cache(maxsize=256)
 def _positions(argnums: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else argnums
     for n in numbers:
@@ -51,6 +53,11 @@ def _positions(argnums: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     if len(set(positions)) < len(positions):
         raise ArgumentError(f"argnums={argnums} names an argument twice.")
     return positions
+
+
+@lru_cache(maxsize=64)
+def _every(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
 
 
 class Call:
@@ -83,22 +90,23 @@ class Call:
     ) -> None:
         self.f, self.args, self.kwargs, self.argnums = f, args, kwargs, argnums
         self.backend, self.kind = b, kind = find_backend(args, kwargs, backend)
-        if len(args) == 1 and _of_type(args[0]) is kind and argnums in (0, (0,)):
-            self.flat: FlatFunction = f if not kwargs else self._call
-            self.positions: tuple[int, ...] = (0,)
-            self.primals, self.spec = args, None
+        self.positions = positions = _positions(argnums, len(args))
+        every = positions == _every(len(args))
+        chosen = args if every else tuple([args[i] for i in positions])
+        kinds = {*map(_of_type, chosen)}
+        if kinds == {kind}:  # the common case, bare arrays, at the least cost
+            self.primals, self.spec = chosen, None
+        elif kinds <= {kind, _SCALAR}:
+            self.primals, self.spec = chosen, None
+            self.primals = tuple([self._array(k, x) for k, x in enumerate(chosen)])
         else:
-            self.positions = _positions(argnums, len(args))
-            chosen = [args[i] for i in self.positions]
-            if all(_of_type(x) in (kind, _SCALAR) for x in chosen):
-                self.primals, self.spec = tuple(chosen), None
-            else:
-                leaves, self.spec = tree.flatten(tuple(chosen))
-                self.primals = tuple(leaves)
-            self.primals = tuple(self._array(k, x) for k, x in enumerate(self.primals))
-            self.flat = self._call
+            leaves, self.spec = tree.flatten(chosen)
+            self.primals = tuple(leaves)
+            self.primals = tuple([self._array(k, x) for k, x in enumerate(leaves)])
+        self.flat: FlatFunction = f if every and self.spec is None and not kwargs else self._call
+        known = b.differentiable
         for k, x in enumerate(self.primals):
-            if not b.is_differentiable(x):
+            if not known.get(x.dtype) and not b.is_differentiable(x):
                 raise not_differentiable(x, self.path(k))
 
     def _call(self, *leaves: Array) -> Any:
@@ -205,8 +213,11 @@ def own(b: CompleteBackend, results: Sequence[Array], *inputs: Sequence[Array]) 
     """
     if not b.info.capabilities.mutation:
         return results
-    every = [id(x) for xs in (results, *inputs) for x in xs]
-    if len(set(every)) == len(every):
+    different, count = {*map(id, results)}, len(results)
+    for xs in inputs:
+        different.update(map(id, xs))
+        count += len(xs)
+    if len(different) == count:
         return results
     seen = {id(x) for xs in inputs for x in xs}
     owned = []

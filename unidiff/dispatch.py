@@ -46,7 +46,7 @@ def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = Non
     """
     if name is None and not kwargs:
         # What follows is the common case, bare arrays and numbers, at the cost of one dictionary look-up for each.
-        kinds = {_of_type(x) for x in args}
+        kinds = {*map(_of_type, args)}
         kinds.discard(_SCALAR)
         if not kinds:
             return _without_arrays(None)
@@ -79,7 +79,7 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
             f"backend={name!r} was asked for, but the arrays belong to {kinds[0].name!r}. Leave backend out, or convert the "
             f"arrays with unidiff.to_backend(x, {backend.name!r})."
         )
-    return backend, kinds[0]
+    return registry.over(backend, kinds[0]), kinds[0]
 
 
 def _without_arrays(name: Any) -> tuple[CompleteBackend, Any]:
@@ -112,6 +112,8 @@ def _check_devices(b: CompleteBackend, leaves: Iterable[Any], args: Sequence[Any
     for x in leaves:
         if _of_type(x) is b:
             device = b.device(x)
+            if device is first:
+                continue
             if first is None:
                 first = device
             elif device is not None and device != first:

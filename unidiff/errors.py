@@ -11,6 +11,7 @@ __all__ = [
     "DTypeError",
     "DerivativeMismatchError",
     "DeviceError",
+    "ImpureFunctionError",
     "InPlaceError",
     "LeakedTracerError",
     "MissingRuleError",
@@ -101,9 +102,31 @@ class InPlaceError(UnidiffError, RuntimeError):
     """An in-place change would not reach every array that shares the memory, so it is refused."""
 
 
+class ImpureFunctionError(UnidiffError, RuntimeError):
+    """A function that is to be compiled uses values that differ from call to call and are not its arguments."""
+
+
 class LeakedTracerError(UnidiffError, RuntimeError):
     """A traced array was used after, or outside, the transform that made it."""
 
 
 class DerivativeMismatchError(UnidiffError, AssertionError):
     """A derivative disagrees with its numerical reference; the message is a report."""
+
+
+# What several backends have to say.
+
+IRREVERSIBLE_LOOP = (
+    "reverse mode cannot go through unidiff.while_loop, nor through unidiff.fori_loop with bounds that are not known "
+    "beforehand: it would have to keep every step, and their number is unknown. Use unidiff.scan, or unidiff.fori_loop "
+    "with integers as bounds, or forward mode (unidiff.jvp, unidiff.jacfwd)."
+)
+VALUE_OF_A_SLICE = (
+    "the function needs the value of an array that has one for each slice, to branch on it, as a Python number, or for the "
+    "shape of a result as x[mask] has it. Inside vmap use xp.where(condition, a, b), unidiff.cond or unidiff.while_loop, or "
+    "loop over the slices."
+)
+CLOSED_OVER = (
+    "the function of a custom rule uses an array of a transform that is not among its arguments: the rule says nothing about "
+    "the derivative with respect to it. Pass it as an argument and let the rule cover it, or cut it off with unidiff.stop_gradient."
+)

@@ -64,8 +64,9 @@ def grad(
         if has_aux:
             _, grads, aux = _value_and_grad(call, True)
             return grads, aux
-        _, grads = call.backend.value_and_grad(_scalar(call), call.primals)
-        return call.build(own(call.backend, grads, call.primals))
+        b = call.backend
+        _, leaves = b.value_and_grad(_scalar(call), call.primals)
+        return call.build(own(b, leaves, call.primals))
 
     return gradient
 
@@ -120,11 +121,11 @@ def _scalar(call: Call) -> Callable[..., Any]:
 
     def flat(*leaves: Array) -> Any:
         y = f(*leaves)
-        if _of_type(y) is kind and y.ndim == 0 and is_real(y):
+        if _of_type(y) is kind and y.shape == () and is_real(y):
             return (y,)
         output = Output(call, False)
         outs, _ = output.split(y)
-        _require_scalar(call, output, outs)
+        _require_scalar(call, output, outs, leaves)
         return outs
 
     return flat
@@ -135,7 +136,7 @@ def _value_and_grad(call: Call, has_aux: bool) -> tuple[Tree, Tree, Tree]:
 
     def flat(*leaves: Array) -> Any:
         outs, rest = output(*leaves)
-        _require_scalar(call, output, outs)
+        _require_scalar(call, output, outs, leaves)
         return outs, rest
 
     value, grads, rest = call.backend.value_and_grad(flat, call.primals, has_aux=True)
@@ -144,7 +145,7 @@ def _value_and_grad(call: Call, has_aux: bool) -> tuple[Tree, Tree, Tree]:
     return out, call.build(grads), aux
 
 
-def _require_scalar(call: Call, output: Output, outs: Sequence[Array]) -> None:
+def _require_scalar(call: Call, output: Output, outs: Sequence[Array], leaves: Sequence[Array] = ()) -> None:
     remedy = (
         "The gradient is defined for one real array of shape (): reduce the output, for example with xp.sum, "
         "return further outputs as auxiliary with has_aux=True, or use jacobian for all derivatives."
@@ -156,11 +157,17 @@ def _require_scalar(call: Call, output: Output, outs: Sequence[Array]) -> None:
     (y,) = outs
     if y.shape != ():
         raise NonScalarOutputError(f"The function returned an array of shape {tuple(y.shape)}. {remedy}")
-    if call.backend.is_complex(y):
+    if call.backend.is_complex(y) and not _continued(call, leaves):
         raise NonScalarOutputError(
             f"The function returned an array of dtype {dtype_name(y.dtype)}. The gradient is defined for real outputs: take "
             "xp.real, xp.imag or xp.abs of it, or use jacobian for the derivatives of both parts."
         )
+
+
+def _continued(call: Call, leaves: Sequence[Array]) -> bool:
+    """Say whether a function of real arguments is being evaluated at complex ones, as the complex step does."""
+    is_complex = call.backend.is_complex
+    return any(is_complex(x) and not is_complex(primal) for x, primal in zip(leaves, call.primals, strict=False))
 
 
 def vjp(f: Callable[..., Any], *primals: Tree, has_aux: bool = False, backend: Any = None, **kwargs: Any) -> Any:

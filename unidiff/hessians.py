@@ -7,7 +7,7 @@ from typing import Any
 from unidiff import tree
 from unidiff._typing import Array, Arrays, Tree
 from unidiff.calls import Call, Output, checked_argnums, own
-from unidiff.derive import CompleteBackend, _on_basis, derived, inner
+from unidiff.derive import CompleteBackend, derived, inner, on_basis
 from unidiff.errors import ArgumentError, DTypeError, TreeError
 from unidiff.first_order import _require_scalar, check_callable, grad, linearize, sequence
 from unidiff.linear_solvers import LinearSolution, Operator, cg
@@ -348,7 +348,7 @@ def hessian_diagonal(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *,
         _, push = b.linearize(gradient, call.primals)
         entries = []
         for k, x in enumerate(call.primals):
-            (column,) = _on_basis(b, _own_product(b, push, k), call.primals, (_zero(b, x),), k)
+            (column,) = on_basis(b, _own_product(b, push, k), call.primals, (_zero(b, x),), k)
             entries.append(b.namespace(column).reshape(column, tuple(x.shape)))
         return call.build(own(b, entries, call.primals))
 

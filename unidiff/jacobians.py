@@ -1,4 +1,4 @@
-"""Jacobians, Hessians and Hessian-vector products.
+"""Jacobians and Hessians.
 
 The Jacobian with respect to a complex array is taken with respect to its real and its imaginary part: its block is a
 `ComplexJacobian`, a pair. That is total, since it also describes functions that are not holomorphic, and it says what it is.
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
-from unidiff._typing import Array, Arrays, FlatFunction, Tree
+from unidiff._typing import Array, Arrays, FlatFunction
 from unidiff.calls import Call, Output, checked_argnums
 from unidiff.derive import CompleteBackend, derived, size
-from unidiff.first_order import check_callable, grad, jvp
+from unidiff.first_order import check_callable
 
-__all__ = ["ComplexJacobian", "hessian", "hvp", "jacfwd", "jacobian", "jacrev"]
+__all__ = ["ComplexJacobian", "hessian", "jacfwd", "jacobian", "jacrev"]
 
 
 class ComplexJacobian(NamedTuple):
@@ -292,53 +292,3 @@ def hessian(
            [2., 0.]])
     """
     return jacfwd(jacrev(f, argnums, has_aux, backend=backend), argnums, has_aux, backend=backend)
-
-
-def hvp(
-    f: Callable[..., Any],
-    primals: Sequence[Tree],
-    tangents: Sequence[Tree],
-    argnums: int | Sequence[int] = 0,
-    has_aux: bool = False,
-    *,
-    backend: Any = None,
-    **kwargs: Any,
-) -> Any:
-    """Compute a Hessian-vector product without the Hessian: the derivative of the gradient along the tangents.
-
-    Parameters
-    ----------
-    f : callable
-        Returns one real array of shape (), or ``(out, aux)`` with `has_aux`. It is called once.
-    primals : tuple or list of pytree
-        The positional arguments.
-    tangents : tuple or list of pytree
-        The direction, one entry for each primal, of the same structures, shapes and dtypes.
-    argnums : int or sequence of int
-        The arguments whose gradient is taken.
-    has_aux : bool
-        Whether `f` returns a pair whose second member is returned as it is.
-    backend : str, optional
-        The backend where no array tells it; "numpy" by default.
-    **kwargs
-        Keyword arguments of `f`, not differentiated.
-
-    Returns
-    -------
-    pytree
-        ``jvp(grad(f, argnums), primals, tangents)[1]``, like the gradient; with `has_aux` the pair ``(product, aux)``.
-
-    Raises
-    ------
-    unidiff.errors.UnidiffError
-        As `unidiff.grad` and `unidiff.jvp`.
-
-    Examples
-    --------
-    >>> import numpy as np, unidiff as ud
-    >>> ud.hvp(lambda x: x[0] ** 2 * x[1], (np.asarray([1.0, 3.0]),), (np.asarray([1.0, 0.0]),))
-    array([6., 2.])
-    """
-    gradient = grad(f, argnums, has_aux, backend=backend)
-    _, product, *aux = jvp(gradient, primals, tangents, has_aux, backend=backend, **kwargs)
-    return (product, *aux) if has_aux else product

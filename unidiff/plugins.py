@@ -88,37 +88,36 @@ def discover() -> Plugins:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     found = Plugins(manager)
-    for entry_point in _entry_points():
-        _load(found, entry_point)
+    for entry_point, distribution, version in _entry_points():
+        _load(found, entry_point, distribution, version)
     return found
 
 
-def _entry_points() -> Iterator[Any]:
+def _entry_points() -> Iterator[tuple[Any, str, str]]:
+    """Yield the entry points with the name and the version of their distribution, which are slow to read."""
     from importlib.metadata import entry_points  # slow to import, and needed only when plugins are
 
     wanted = os.environ.get("UNIDIFF_LOAD_PLUGINS")
     names = None if wanted is None else {name.strip() for name in wanted.split(",")}
+    found = list(entry_points(group=hookspecs.PROJECT))
+    distributions = {id(entry_point.dist): entry_point.dist for entry_point in found}
+    origins = {key: ("", "") if dist is None else (dist.name, dist.version) for key, dist in distributions.items()}
     seen = set()
 
     def order(entry_point: Any) -> tuple[bool, str, str]:
         # What comes with unidiff goes first, so that no other plugin can take the name of one of its backends.
-        return _distribution(entry_point)[0] != DISTRIBUTION, entry_point.name, entry_point.value
+        return origins[id(entry_point.dist)][0] != DISTRIBUTION, entry_point.name, entry_point.value
 
-    for entry_point in sorted(entry_points(group=hookspecs.PROJECT), key=order):
+    for entry_point in sorted(found, key=order):
         # A distribution that is installed twice on the path, as editable installs can be, lists its entry points twice.
-        key = (entry_point.name, entry_point.value, _distribution(entry_point)[0])
+        distribution, version = origins[id(entry_point.dist)]
+        key = (entry_point.name, entry_point.value, distribution)
         if key not in seen and (names is None or entry_point.name in names):
             seen.add(key)
-            yield entry_point
+            yield entry_point, distribution, version
 
 
-def _distribution(entry_point: Any) -> tuple[str, str]:
-    dist = entry_point.dist
-    return ("", "") if dist is None else (dist.name, dist.version)
-
-
-def _load(found: Plugins, entry_point: Any) -> None:
-    distribution, version = _distribution(entry_point)
+def _load(found: Plugins, entry_point: Any, distribution: str, version: str) -> None:
     phase = "import"
     plugin = None
     try:

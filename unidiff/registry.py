@@ -34,6 +34,7 @@ _lock = threading.RLock()
 _loaded: dict[str, CompleteBackend] = {}
 _failed: dict[str, BrokenPlugin] = {}
 _session: dict[str, Backend] = {}
+_bound: dict[tuple[CompleteBackend, CompleteBackend], CompleteBackend] = {}
 TYPES: dict[type, Any] = {}
 """Each type seen so far: the `CompleteBackend` of its arrays, `SCALAR`, or None for whatever is neither."""
 
@@ -77,6 +78,7 @@ def refresh() -> None:
         _discover_once.cache_clear()
         _loaded.clear()
         _failed.clear()
+        _bound.clear()
         TYPES.clear()
 
 
@@ -94,13 +96,15 @@ def unmet_requirements(info: BackendInfo) -> tuple[str, ...]:
     return tuple(reason for reason in map(unmet, info.requires) if reason is not None)
 
 
-def backends(*, installed: bool = True) -> dict[str, BackendInfo]:
+def backends(*, installed: bool = True, arrays: bool = False) -> dict[str, BackendInfo]:
     """List the backends without importing any framework.
 
     Parameters
     ----------
     installed : bool
         Whether to leave out backends whose requirements are not met; their ``install`` says what to run.
+    arrays : bool
+        Whether to leave out backends without arrays of their own, such as "finite", which are chosen by name only.
 
     Returns
     -------
@@ -115,6 +119,8 @@ def backends(*, installed: bool = True) -> dict[str, BackendInfo]:
     """
     infos = _infos()
     names = sorted(infos, key=lambda name: (name != DEFAULT, name))
+    if arrays:
+        names = [name for name in names if infos[name].arrays]
     return {name: infos[name] for name in names if not (installed and unmet_requirements(infos[name]))}
 
 
@@ -142,7 +148,7 @@ def register_backend(backend: Backend) -> CompleteBackend:
         If the backend does not satisfy the contract, or an installed plugin has the name.
     """
     check_info(getattr(backend, "info", None))
-    completed = complete(backend)
+    completed = _complete(backend)
     with _lock:
         taken = _discovered().registrations.get(completed.name)
         if taken is not None:
@@ -206,7 +212,7 @@ def _load(name: str) -> CompleteBackend:
         if name in _loaded:
             return _loaded[name]
         if name in _session:
-            return _loaded.setdefault(name, complete(_session[name]))
+            return _loaded.setdefault(name, _complete(_session[name]))
         registration = _discovered().registrations.get(name)
         if registration is None:
             raise _unknown_name(name)
@@ -228,7 +234,24 @@ def _load(name: str) -> CompleteBackend:
 
 def _make(info: BackendInfo) -> CompleteBackend:
     module, _, attribute = info.factory.partition(":")
-    return complete(getattr(importlib.import_module(module), attribute)(), info)
+    return _complete(getattr(importlib.import_module(module), attribute)(), info)
+
+
+def _complete(backend: Any, info: BackendInfo | None = None) -> CompleteBackend:
+    """Return the backend with every missing operation derived; one that works on arrays of any library over the default one."""
+    if hasattr(backend, "over"):
+        return complete(backend.over(get_backend(DEFAULT)))
+    return complete(backend, info)
+
+
+def over(backend: CompleteBackend, host: CompleteBackend) -> CompleteBackend:
+    """Return a backend that was chosen by name, bound to the backend of the arrays of a call where it takes those of any."""
+    bind = getattr(backend.backend, "over", None)
+    if bind is None:
+        return backend
+    with _lock:
+        found = _bound.get((backend, host))
+        return found if found is not None else _bound.setdefault((backend, host), complete(bind(host)))
 
 
 def _excludes(info: BackendInfo, cls: type) -> bool:

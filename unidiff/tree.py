@@ -166,6 +166,21 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:  # noqa: A001  
     return unflatten(spec, [f(*row) for row in zip(*columns, strict=True)])
 
 
+def spread(prefix: Tree, tree: Tree, name: str) -> list[Any]:
+    """Return for each leaf of a tree the leaf of a prefix of the tree that covers it, where None is a leaf of the prefix.
+
+    The name is what messages call the prefix.
+    """
+    optree = _optree()
+    try:
+        covering = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=NAMESPACE)
+    except ValueError:
+        (error, *_) = optree.prefix_errors(prefix, tree, none_is_leaf=True, namespace=NAMESPACE)
+        raise TreeError(" ".join(str(error(name)).split())) from None
+    every = optree.tree_leaves(tree, none_is_leaf=True, namespace=NAMESPACE)
+    return [cover for cover, leaf in zip(covering, every, strict=True) if leaf is not None]
+
+
 def paths(structure: Any, name: str = "") -> list[str]:
     """Return how each leaf of a structure is reached, written as Python, such as ``params['w'][0]``.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from unidiff import tree
 from unidiff._typing import Array, Tree
-from unidiff.derive import CompleteBackend, _on_basis, inner, size
+from unidiff.derive import CompleteBackend, inner, on_basis, size
 from unidiff.dispatch import find_backend
 from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
 
@@ -148,7 +148,7 @@ class Space:
         """Return the matrix of a linear operator in real coordinates; its columns are batched where the backend can."""
         b, columns = self.backend, []
         for k in range(len(self.leaves)):
-            stacked = _on_basis(b, linear, self.leaves, self.leaves, k)
+            stacked = on_basis(b, linear, self.leaves, self.leaves, k)
             rows = []
             for x, like in zip(stacked, self.leaves, strict=True):
                 width = size(like) * (1 + b.is_complex(like))

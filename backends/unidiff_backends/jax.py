@@ -1,6 +1,6 @@
 """The JAX backend: JAX's own differentiation behind the contract of `unidiff.backend`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,6 +17,7 @@ from unidiff.errors import (
     TracedConversionError,
     UnidiffError,
 )
+from unidiff_backends._jax import compiling, control_flow, custom, implicit, optimizers, vectorizing
 from unidiff_backends._jax.namespace import numpy as jax_namespace
 from unidiff_backends.plugins.jax import unidiff_register_backends
 
@@ -166,9 +167,82 @@ class JaxBackend:
             )
         return np.asarray(x)
 
+    def with_rules(self, f: Callable[..., Any], push: Callable[..., Any], pull: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``f`` with its pushforward given, which JAX transposes; ``pull`` is not needed."""
+        return implicit.with_rules(f, push, pull)
+
+    def linear_solve(self, matvec: Callable[..., Any], constants: Sequence[Any], rhs: Any, solve: Callable[..., Any]) -> Any:
+        """Return the solution of a linear system, differentiable to any order."""
+        return implicit.linear_solve(matvec, constants, rhs, solve)
+
     def stop_gradient(self, x: Any) -> Any:
         """Return ``x`` as a constant."""
         return jax.lax.stop_gradient(x)
+
+    def optimizer_step(
+        self,
+        method: Any,
+        params: Sequence[Any],
+        grads: Sequence[Any],
+        slots: Mapping[str, Sequence[Any]],
+        scalars: Mapping[str, float],
+        *,
+        donate: bool,
+    ) -> Any:
+        """Return ``(params, slots)`` after a step of an optimizer by one compiled program, or NotImplemented."""
+        return optimizers.step(method, params, grads, slots, scalars, donate=donate)
+
+    def vmap(
+        self, f: Callable[..., Any], args: Sequence[Any], batched: Sequence[bool], size: int, *, has_aux: bool = False
+    ) -> Any:
+        """Return what ``f`` gives for each slice along the first axis of the batched arrays, stacked along a first axis."""
+        with _on_device_of(args):
+            return vectorizing.vmap(f, args, batched, size, has_aux=has_aux)
+
+    def jit(self, f: Callable[..., Any], *, has_aux: bool = False, compiler: Any = None) -> Callable[..., Any]:
+        """Return the flat function compiled by ``jax.jit``."""
+        return compiling.jit(f, has_aux=has_aux, compiler=compiler)
+
+    def jit_of_trees(
+        self, f: Callable[..., Any], *, static_argnums: Sequence[int], static_argnames: Sequence[str], compiler: Any
+    ) -> Any:
+        """Return ``jax.jit(f)``, which takes pytrees itself."""
+        return compiling.jit_of_trees(f, static_argnums, static_argnames, compiler)
+
+    def jit_error(self, error: Exception) -> Exception | None:
+        """Return unidiff's error for one that JAX raised while it traced a function, None for any other."""
+        return compiling.translated(error)
+
+    def cond(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
+        """Return what one of two functions gives for the operands."""
+        with _on_device_of((predicate, *operands)):
+            return control_flow.cond(predicate, if_true, if_false, operands)
+
+    def while_loop(self, condition: Any, body: Any, init: Sequence[Any]) -> Any:
+        """Return the last values of a loop."""
+        with _on_device_of(init):
+            return control_flow.while_loop(condition, body, init)
+
+    def scan(self, f: Any, init: Sequence[Any], xs: Sequence[Any], length: int, reverse: bool) -> Any:
+        """Return the last carry and the stacked results of a loop over slices."""
+        with _on_device_of((*init, *xs)):
+            return control_flow.scan(f, init, xs, length, reverse)
+
+    def custom_jvp(self, f: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a forward rule of its own."""
+        return custom.custom_jvp(f, rule)
+
+    def custom_vjp(self, f: Any, forward: Any, backward: Any, push: Any = None) -> Callable[..., Any]:
+        """Return the function with a reverse rule of its own, and where there is ``push`` also a forward rule."""
+        return custom.custom_vjp(f, forward, backward, push)
+
+    def checkpoint(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function such that reverse mode computes its intermediate results again."""
+        return custom.checkpoint(f)
+
+    def host_callback(self, f: Callable[..., Any], like: Callable[[], Sequence[Any]], args: Sequence[Any]) -> Any:
+        """Return what a function of plain arrays gives."""
+        return custom.host_callback(f, like, args)
 
     def vjp(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
@@ -184,18 +258,11 @@ class JaxBackend:
 
     def value_and_grad(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(value, grads)`` or ``(value, grads, aux)`` of a function that returns one real scalar."""
-        if not primals:  # which `jax.value_and_grad` refuses
-            (value,), _, *auxiliary = self.vjp(f, primals, has_aux=has_aux)
-            return value, (), *auxiliary
-
-        def scalar(*args: Any) -> Any:
-            result = f(*args)
-            return (result[0][0], result[1]) if has_aux else result[0]
-
+        # `jax.value_and_grad` does the same in more time, most of it for checks that core has made.
         with _on_device_of(primals):
-            value, grads = jax.value_and_grad(scalar, tuple(range(len(primals))), has_aux=has_aux)(*primals)
-            grads = tuple(map(_conj, grads))
-        return (value[0], grads, value[1]) if has_aux else (value, grads)
+            (value,), jax_pullback, *aux = jax.vjp(f, *primals, has_aux=has_aux)
+            grads = jax_pullback((np.ones((), value.dtype),))
+            return value, tuple(map(_conj, grads)), *aux
 
     def linearize(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(outs, f_jvp)`` or ``(outs, f_jvp, aux)``; ``f`` runs once, ``f_jvp`` any number of times."""
@@ -223,10 +290,19 @@ class JaxBackend:
         return outs, jac, *aux
 
 
+def _sharded_like(tangent: Any, primal: Any) -> Any:
+    """Return a tangent sharded as its primal over the axes of a mesh that are part of JAX's types."""
+    sharding = getattr(jax.typeof(primal), "sharding", None)
+    if sharding is None or all(axes is None for axes in sharding.spec):
+        return tangent
+    return jax.sharding.reshard(tangent, sharding)
+
+
 def _columns(f_jvp: Any, primals: Sequence[Any], outs: Sequence[Any], j: int) -> tuple[Any, ...]:
     """Return the Jacobian of every output with respect to primal ``j``."""
 
     def push(tangent: Any) -> Any:
+        tangent = _sharded_like(tangent, primals[j])
         return f_jvp([tangent if k == j else jnp.zeros_like(x) for k, x in enumerate(primals)])
 
     columns = jax.vmap(push, out_axes=-1)(_standard_basis(primals[j]))

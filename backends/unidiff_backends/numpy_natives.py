@@ -37,7 +37,7 @@ _total = _reduction(np.add)
 
 def summation(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """Return the sum; along a short last axis, such as that of points, NumPy spends its time on going from row to row."""
-    short = x.size > _LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT
+    short = x.size > LARGE and axis in (-1, x.ndim - 1) and 1 < x.shape[-1] <= _SHORT
     if not short or dtype not in (None, x.dtype) or x.dtype not in _SUMMED_AS_THEY_ARE:
         return _ADD.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
     total = x[..., 0] + x[..., 1]
@@ -46,14 +46,14 @@ def summation(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool 
     return total[..., None] if keepdims else total
 
 
-_LARGE = 1 << 12
+LARGE = 1 << 12
 _SHORT = 8
 
 
 def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the arithmetic mean; half precision and integers, which need a wider sum, and empty ones are left to NumPy."""
     count = x.size if axis is None else math.prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
-    if x.dtype not in _SUMMED_AS_THEY_ARE or not count:
+    if not count or x.dtype not in _SUMMED_AS_THEY_ARE:
         return np.mean(x, axis=axis, keepdims=keepdims)
     return _total(x, axis=axis, keepdims=keepdims) / count
 
@@ -71,6 +71,18 @@ def products_of_others(x: Any, axis: Any, /) -> Any:
         return np.multiply.reduce(x, axis=axis, keepdims=True) / x
     implementation: Any = RULES["_products_of_others"].implementation
     return implementation(xp, x, axis)
+
+
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """Return the matrix product; for vectors and matrices by ``dot``, which computes the same in less time."""
+    if type(x1) is np.ndarray is type(x2) and 1 <= x1.ndim <= 2 and 1 <= x2.ndim <= 2:
+        return x1.dot(x2)
+    return np.matmul(x1, x2)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """Return an array of zeros."""
+    return np.zeros(shape, np.float64 if dtype is None else dtype, device=device)
 
 
 def power(x1: Any, x2: Any, /) -> Any:
@@ -104,6 +116,8 @@ def permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
 
 def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     """Insert axes of length 1."""
+    if axis == -1:
+        return x[..., None]
     if not isinstance(axis, int) or not -x.ndim - 1 <= axis <= x.ndim:
         return np.expand_dims(x, axis)
     shape = x.shape
@@ -114,7 +128,7 @@ def expand_dims(x: Any, /, axis: Any = 0) -> Any:
 def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
     arrays = tuple(arrays)
-    if not arrays or not -arrays[0].ndim - 1 <= axis <= arrays[0].ndim or any(x.shape != arrays[0].shape for x in arrays):
+    if len({x.shape for x in arrays}) != 1 or not -arrays[0].ndim - 1 <= axis <= arrays[0].ndim:
         return np.stack(arrays, axis=axis)  # which raises what is to be raised
     axis %= arrays[0].ndim + 1
     key = (*(slice(None),) * axis, None)
@@ -165,7 +179,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "expand_dims": expand_dims,
     "full": full,
     "full_like": full_like,
-    "matmul": np.matmul,
+    "matmul": matmul,
     "matrix_transpose": matrix_transpose,
     "max": _reduction(np.maximum),
     "mean": mean,
@@ -178,5 +192,6 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "reshape": reshape,
     "stack": stack,
     "sum": summation,
+    "zeros": zeros,
     "zeros_like": zeros_like,
 }

@@ -1,12 +1,25 @@
 """The PyTorch backend: native derivatives behind the flat contract of `unidiff.backend`."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
-from unidiff_backends._torch import convert, forward, jacobian, namespaces, reverse
+from unidiff_backends._torch import (
+    compiling,
+    control_flow,
+    convert,
+    custom,
+    custom_rules,
+    forward,
+    jacobian,
+    namespaces,
+    optimizers,
+    reverse,
+    vectorizing,
+)
 from unidiff_backends.plugins.torch import INFO
 
 
@@ -46,6 +59,22 @@ class TorchBackend:
         """Return a plain tensor as a NumPy array, sharing memory where the tensor is on the CPU."""
         return convert.to_numpy(x)
 
+    def custom_jvp(self, f: Callable[..., Any], rule: Callable[..., Any]) -> Any:
+        """Return the function with a forward rule of its own."""
+        return custom_rules.custom_jvp(f, rule)
+
+    def custom_vjp(self, f: Callable[..., Any], forward: Any, backward: Any, push: Any = None) -> Any:
+        """Return the function with a reverse rule of its own, and where there is ``push`` also a forward rule."""
+        return custom_rules.custom_vjp(f, forward, backward, push)
+
+    def checkpoint(self, f: Callable[..., Any]) -> Any:
+        """Return the function such that reverse mode computes its intermediate results again."""
+        return custom_rules.checkpoint(f)
+
+    def host_callback(self, f: Callable[..., Any], like: Any, args: Arrays) -> Any:  # noqa: ARG002  # only compilers need it
+        """Return what a function of plain tensors gives."""
+        return custom_rules.host_callback(f, tuple(args))
+
     def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
         return reverse.vjp(f, tuple(primals), has_aux=has_aux)
@@ -66,6 +95,46 @@ class TorchBackend:
         """Return ``(outs, jac)`` or ``(outs, jac, aux)`` by reverse mode on a batch of cotangents."""
         return jacobian.jacrev(f, tuple(primals), has_aux=has_aux)
 
+    def vmap(self, f: FlatFunction, args: Arrays, batched: Sequence[bool], size: int, *, has_aux: bool = False) -> Any:
+        """Return what ``f`` gives for each slice along the first axis of the batched tensors, stacked along a first axis."""
+        return vectorizing.vmap(f, tuple(args), batched, size, has_aux=has_aux)
+
+    def cond(self, predicate: Array, if_true: Callable[..., Any], if_false: Callable[..., Any], operands: Arrays) -> Any:
+        """Return what one of two functions gives for the operands."""
+        return control_flow.cond(predicate, if_true, if_false, tuple(operands))
+
+    def while_loop(self, condition: Callable[..., Any], body: Callable[..., Any], init: Arrays) -> Any:
+        """Return the last values of a loop."""
+        return control_flow.while_loop(condition, body, tuple(init))
+
+    def jit(self, f: FlatFunction, *, has_aux: bool = False, compiler: str | None = None) -> FlatFunction:
+        """Return the flat function recorded and compiled by a backend of ``torch.compile``; as it is where none is named."""
+        return compiling.FlatProgram(f, has_aux, compiler)
+
+    def jit_of_trees(
+        self, f: Callable[..., Any], *, static_argnums: Sequence[int], static_argnames: Sequence[str], compiler: Any
+    ) -> Any:  # PyTorch looks itself for what differs between calls
+        """Return the function as it is; None where a compiler is named, which takes functions of tensors."""
+        del static_argnums, static_argnames
+        return f if compiler is None else None
+
+    def with_rules(self, f: FlatFunction, push: Callable[..., Any], pull: Callable[..., Any]) -> FlatFunction:
+        """Return ``f`` with both derivative rules given; they may be differentiated again."""
+        return custom.with_rules(f, push, pull)
+
     def stop_gradient(self, x: Array) -> Array:
         """Return the values of ``x`` as a constant to every differentiation."""
         return x.detach()
+
+    def optimizer_step(
+        self,
+        method: Any,
+        params: Arrays,
+        grads: Arrays,
+        slots: Mapping[str, Arrays],
+        scalars: Mapping[str, float],
+        *,
+        donate: bool,
+    ) -> Any:
+        """Return ``(params, slots)`` after a step of an optimizer by a fused kernel, or NotImplemented."""
+        return optimizers.step(method, params, grads, slots, scalars, donate=donate)

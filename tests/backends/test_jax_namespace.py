@@ -51,7 +51,7 @@ FFT = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftshift ifftshift
 def test_namespace_is_complete_and_what_agrees_is_untouched(xp):
     assert {name for name in STANDARD if getattr(xp, name) is not getattr(jnp, name)} == set(MENDED)
     changed = {name for name in LINALG if getattr(xp.linalg, name) is not getattr(jnp.linalg, name)}
-    assert changed == set("eig eigh eigvals eigvalsh matrix_norm slogdet svd svdvals vector_norm".split())
+    assert changed == set("det eig eigh eigvals eigvalsh matrix_norm slogdet svd svdvals vector_norm".split())
     assert all(getattr(xp.fft, name) is getattr(jnp.fft, name) for name in FFT)
 
 
@@ -401,3 +401,32 @@ def test_constant_arguments_cost_nothing_and_bring_no_nan(xp):
     np.testing.assert_allclose(tangent, [-4.0, 3.0])
     program = str(jax.make_jaxpr(ud.grad(lambda x: xp.sum(xp.pow(x, exponent))))(x))
     assert " log " not in program
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_second_derivative_of_the_determinant_at_any_rank(xp, rank):
+    basis = np.random.default_rng(0).normal(size=(4, 4))
+    a = basis @ np.diag([1.0, 2.0, -3.0, 0.5] * (np.arange(4) < rank)) @ basis.T
+    wanted = differences(lambda a: differences(np_det, a.reshape(-1), 1e-1), a.reshape(-1), 1e-1)  # a polynomial of degree 4
+    for outer in (ud.jacfwd, ud.jacrev):
+        hessian = jax.jit(outer(ud.grad(xp.linalg.det)))(jnp.asarray(a))
+        np.testing.assert_allclose(np.reshape(hessian, (16, 16)), wanted, rtol=1e-9, atol=1e-9)
+
+
+def np_det(a):
+    return np.linalg.det(a.reshape(4, 4))
+
+
+def test_power_zero_is_constant_everywhere(xp):
+    x = jnp.asarray([0.0, -0.0, inf, -inf, nan, 2.0])
+    for exponent in (0, 0.0, jnp.zeros(6)):
+        np.testing.assert_array_equal(ud.grad(lambda x, e=exponent: xp.sum(xp.pow(x, e)))(x), np.zeros(6))
+
+
+def test_jacobians_of_arrays_sharded_over_explicit_axes(xp):
+    mesh = jax.make_mesh((1,), ("a",), axis_types=(jax.sharding.AxisType.Explicit,))
+    with jax.set_mesh(mesh):
+        x = jax.device_put(jnp.arange(3.0), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("a")))
+        f = lambda x: xp.sum(x**3)
+        np.testing.assert_allclose(ud.hessian(f)(x), np.diag(6 * np.arange(3.0)))
+        np.testing.assert_allclose(ud.jacfwd(f)(x), 3 * np.arange(3.0) ** 2)

@@ -1,5 +1,7 @@
 """Code written with ``numpy`` itself differentiates, or raises with a remedy."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,24 @@ FUNCTIONS = {
     "ndarray @ x": lambda x: (A @ x).sum(),
     "x @ ndarray": lambda x: (x @ A.T).prod(),
     "ndarray + x": lambda x: ((np.ones(3) + x) * np.float64(2.0)).prod(),
+    "methods of ufuncs": lambda x: (
+        np.add.accumulate(x).prod() * np.maximum.accumulate(x)[1] * np.logaddexp.reduce(np.outer(x, x), axis=1).prod()
+        + np.multiply.outer(x, x)[0, 2] * np.add.reduceat(x, [0, 2, 1]).prod() * np.multiply.accumulate(x)[2]
+        + np.subtract.reduce(x, keepdims=True)[0] * np.hypot.accumulate(x).prod() * np.subtract.outer(x, A[0]).sum()
+        + np.add.reduce(np.outer(x, x), (0, 1), initial=x[0], where=[True, False, True])
+    ),
+    "more ufuncs": lambda x: (
+        np.fmod(-x, 2.0) * np.fmax(x, np.asarray([np.nan, 0.0, 9.0])) * np.fmin(x, np.nan) * np.modf(x)[0]
+        + np.frexp(x)[0]
+        + np.ldexp(x, [1, 2, 3]) * np.divmod(x, 0.7)[1] * np.multiply(x, 2.0, dtype=np.float64)
+        + np.heaviside(x - 3, 0.5) * x
+        + np.matvec(A[:3], x) * np.vecmat(x, A[:3])
+        + np.fabs(-x) * np.radians(x)
+        + np.degrees(x)
+        + np.spacing(x)
+        + divmod(x, 0.7)[1] * divmod(7.0, x)[1]
+        + np.floor(x) * math.floor(x[0]) * math.ceil(x[1]) * math.trunc(x[2]) * x
+    ).sum(),
     "reduce": lambda x: np.add.reduce(x) * np.multiply.reduce(x) + np.maximum.reduce(x),
     "concatenate": lambda x: np.sum(np.concatenate([x, A[0]]) ** 2),
     "stack": lambda x: np.stack([x, x * x], 1).T.prod() + np.stack([x, A[0]]).sum(),
@@ -122,9 +142,13 @@ SEVERING = {
     "out": (_out_buffer, errors.InPlaceError),
     "in place": (_plain_in_place, errors.InPlaceError),
     "assignment": (_plain_assignment, ValueError),  # NumPy puts its own error around ours
-    "no rule": (lambda x: np.percentile(x, 50), errors.MissingRuleError),
-    "no rule for the method": (lambda x: np.add.accumulate(x).sum(), errors.MissingRuleError),
-    "option": (lambda x: np.sum(x, where=np.asarray([True, False, True])), errors.MissingRuleError),
+    "no rule": (lambda x: np.emath.sqrt(x).sum(), errors.MissingRuleError),
+    "no rule for the method": (lambda x: np.multiply.at(x, [0], 2.0), errors.MissingRuleError),
+    "no rule for the ufunc": (lambda x: np.frompyfunc(float, 1, 1)(x), errors.MissingRuleError),
+    "option": (lambda x: np.sin(x, where=np.asarray([True, False, True])).sum(), errors.MissingRuleError),
+    "option of a function": (lambda x: np.quantile(x, 0.5, weights=x, method="inverted_cdf"), errors.MissingRuleError),
+    "at a plain array": (lambda x: np.add.at(np.zeros(3), [0, 0, 1], x), errors.InPlaceError),
+    "copyto": (lambda x: np.copyto(np.zeros(3), x), errors.InPlaceError),
     "asarray": (lambda x: np.asarray(x).sum(), errors.TracedConversionError),
     "array of scalars": (lambda x: np.array([x[0], x[1]]).sum(), errors.TracedConversionError),
     "item": (lambda x: x[0].item() * x[1], errors.TracedConversionError),

@@ -84,6 +84,8 @@ def test_report_json_and_picture(tmp_path, capsys):
     assert "0.25" in shown
     assert "FAILED: jax on a: Boom" in shown
     report.write_json(tmp_path / "out" / "b.json", {"python": "3"}, results, [], [], None)
+    report.write_page(tmp_path / "b.md", {"python": "3", "cpus": "2"}, results, [], [], None)
+    assert "| a | overhead | 1.0 |  |  |  | 0.25 |" in (tmp_path / "b.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "out" / "b.json").read_text())["results"][0]["samples"]["autograd"] == [4e-6]
     for chain in ([], [ChainPoint("unidiff", 1_000, 2e-6), ChainPoint("unidiff", 10_000, 2e-6)]):
         if picture.draw(tmp_path / "out" / "b.png", results, chain):

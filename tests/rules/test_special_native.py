@@ -12,11 +12,14 @@ from unidiff.rules import RULES, special_native
 special = pytest.importorskip("scipy.special")
 
 X = np.asarray([0.37, 0.82, 0.21, 0.64])
-ONE = "cbrt cosdg cosm1 cotdg exp1 exp10 exp2 expi j0 j1 k0 k0e k1 k1e loggamma sindg tandg y0 y1".split()
+ONE = (
+    "cbrt cosdg cosm1 cotdg erfi exp1 exp10 exp2 expi exprel j0 j1 k0 k0e k1 k1e loggamma rgamma sindg spence tandg wrightomega"
+    " y0 y1"
+).split()
 LAST = {
     "expn": (3,), "fdtr": (2.0, 3.0), "fdtrc": (2.0, 3.0), "gdtr": (2.0, 3.0),
-    "gdtrc": (2.0, 3.0), "hyp1f1": (1.5, 2.5), "jv": (2.0,), "nbdtr": (2, 3), "nbdtrc": (2, 3), "pdtr": (2.0,),
-    "pdtrc": (2.0,), "pseudo_huber": (0.7,), "zeta": (2.5,),
+    "gdtrc": (2.0, 3.0), "huber": (0.5,), "hyp0f1": (1.5,), "hyp1f1": (1.5, 2.5), "jv": (2.0,), "nbdtr": (2, 3),
+    "nbdtrc": (2, 3), "pdtr": (2.0,), "pdtrc": (2.0,), "pseudo_huber": (0.7,), "zeta": (2.5,),
 }  # fmt: skip
 INVERSE = {
     "betaincinv": ("betainc", 2.0, 3.0), "chdtri": ("chdtrc", 3.0), "fdtri": ("fdtr", 2.0, 3.0),
@@ -38,6 +41,13 @@ CALLS = {
     **{name: lambda xp, x, name=name: _function(xp, name)(1.5 + x, *FIRST[name]) for name in FIRST},
     "radian": lambda xp, x: _function(xp, "radian")(x, 10 * x, 100 * x * x),
 }
+
+
+def test_derivatives_where_the_formula_has_a_gap(numpy_engine):
+    xp = numpy_engine.namespace()
+    for f, x, slope in ((xp.special.rgamma, [0.0, -1.0, -2.0, -3.0], [1, -1, 2, -6]), (xp.special.spence, [1.0], [-1])):
+        x = np.asarray(x)
+        np.testing.assert_allclose(numpy_engine.jvp(lambda x, f=f: (f(x),), (x,), (np.ones_like(x),))[1][0], slope, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -27,6 +27,9 @@ from unidiff.errors import ArgumentError, UnsupportedOperationError
 VARIANTS = 32
 """Programs of one signature that are kept: one for each way that `unidiff.cond` and `unidiff.while_loop` have gone."""
 
+RECORDINGS = 4 * VARIANTS
+"""How often a function is recorded for one signature; where it goes another way each time, it runs as it is from then on."""
+
 SIGNATURES = 256
 """Signatures of one function that are kept."""
 
@@ -125,6 +128,7 @@ class CompiledFunction:
         self.layout = backend.library.layout
         self.traced = backend.domain.array_class
         self.variants: dict[Any, list[Variant]] = {}
+        self.recordings: dict[Any, int] = {}
         self.lock = RLock()
 
     def __call__(self, *args: Array) -> Any:
@@ -135,13 +139,19 @@ class CompiledFunction:
         found = self.variants.get(tuple([(type(x), x.shape, x.dtype, layout(x)) for x in args]))
         if found is None:
             found = self._found(args)
-        variant, outs = self._run(found, args)
+        result = self._run(found, args)
+        if result is None:
+            return self._as_it_is(args)
+        variant, outs = result
         if not variant.is_finished:
             outs = tuple([y if own is None else own(y) for y, own in zip(outs, variant.finish, strict=True)])
         return (outs, variant.aux) if self.has_aux else outs
 
-    def _run(self, found: list[Variant], args: Arrays) -> tuple[Variant, tuple[Array, ...]]:
-        """Return what a program for such arguments gives, and the program; it is recorded where there is none that fits."""
+    def _run(self, found: list[Variant], args: Arrays) -> tuple[Variant, tuple[Array, ...]] | None:
+        """Return what a program for such arguments gives, and the program, which is recorded where there is none that fits.
+
+        None where so many have been recorded that one more would not be of use either.
+        """
         for variant in tuple(found):
             if variant.surroundings.changed():
                 continue
@@ -149,8 +159,19 @@ class CompiledFunction:
                 return variant, variant.run(*args)
             except StaleBranch:
                 continue
+        if self.recordings.get(key := self._signature(args), 0) >= RECORDINGS:
+            return None
+        self.recordings[key] = self.recordings.get(key, 0) + 1
         variant = self.compile(args)
         return variant, variant.run(*args)
+
+    def _as_it_is(self, args: Arrays) -> Any:
+        """Call the function without compiling it; what it returns is the caller's own."""
+        result = self.f(*args)
+        outs, aux = result if self.has_aux else (result, None)
+        own = _owner(self.backend.library)
+        outs = tuple(outs if own is None else map(own, outs))
+        return (outs, aux) if self.has_aux else outs
 
     def _signature(self, args: Arrays) -> Any:
         return tuple([(type(x), x.shape, x.dtype, self.layout(x)) for x in args])

@@ -63,7 +63,6 @@ __all__ = [
     "Namespace",
     "NotDifferentiableError",
     "ShapeError",
-    "TracedConversionError",
     "Shared",
     "TracedConversionError",
     "Unbatchable",

@@ -95,7 +95,16 @@ class RecordingBackend(EngineBackend):
 
     def hosted(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of plain arrays such that its calls are noted; it is called again in each run."""
-        return recorded("host_callback", super().hosted(f))
+        plain = super().hosted(f)
+
+        def outside(*args: Any) -> Any:
+            token = current.set(None)  # what the function does is not part of the program
+            try:
+                return plain(*args)
+            finally:
+                current.reset(token)
+
+        return recorded("host_callback", outside)
 
     def wrapped(self, x: Any) -> Any:
         """Return symbols, also in tuples, as constants, and functions of symbols as functions of constants."""

@@ -72,8 +72,8 @@ class Library:
     mixin : type or None
         Extra methods for the class of traced arrays, such as the library's dispatch protocols.
     layout : callable
-        ``layout(x)`` is what, beside shape and dtype, decides on the order in which functions go through the elements, and so
-        on rounding; a compiled program is used for arrays of one layout.
+        ``layout(x)`` is what, beside shape and dtype, a compiled program depends on: the device by default, and where that
+        differs between arrays of one shape the order of the elements in memory, which decides on rounding.
     into : mapping
         For functions and operators that act element by element: ``into[f](*args, out)``, which computes ``f(*args)`` into an
         array, and without ``out`` into a new one.
@@ -107,7 +107,7 @@ class Library:
     natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     defers: bool = False
     mixin: type | None = None
-    layout: Callable[[Array], Any] = lambda _x: None
+    layout: Callable[[Array], Any] = lambda x: x.device
     into: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
     fresh: frozenset[Callable[..., Any]] = frozenset()
     simplify: Callable[..., Callable[..., Any] | None] = lambda *_: None

@@ -67,7 +67,8 @@ def hypot(x1: Any, x2: Any, /) -> Any:
 
 def _through_base(t: Any, ans: Any, x1: Any, x2: Any) -> Any:
     constant = x2 == 0  # x**0: removable
-    return t * (jnp.where(constant, 0, x2) * _pow(x1, jnp.where(constant, 1, x2 - 1)))
+    slope = x2 * _pow(jnp.where(constant, 1, x1), jnp.where(constant, 1, x2 - 1))
+    return t * jnp.where(constant, 0, slope)
 
 
 def _through_exponent(t: Any, ans: Any, x1: Any, x2: Any) -> Any:

@@ -27,7 +27,7 @@ MENDED_LINALG: dict[str, Any] = {
     name: getattr(module, name)
     for module, names in {
         decompositions: "eig eigh eigvals eigvalsh svd svdvals",
-        determinants: "slogdet",
+        determinants: "det slogdet",
         norms: "matrix_norm vector_norm",
     }.items()
     for name in names.split()

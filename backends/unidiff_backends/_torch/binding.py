@@ -39,7 +39,8 @@ class Call:
     def result(self) -> Any:
         """Return the result, which is differentiated by the rule."""
         tensors, self._tensors = self._tensors, ()  # what derivatives need of them is the graph's to hold, and to free
-        outs = Operation(self._evaluate, self._push, self._pull)(*tensors)
+        pointwise = self._rule.kind == "elementwise" and len(tensors) == 1
+        outs = Operation(self._evaluate, self._push, self._pull, pointwise)(*tensors)
         if self._rule.outputs is None:
             return outs[0]
         # PyTorch's own structures are made from one sequence, unlike named tuples.

@@ -1,5 +1,6 @@
 """Conversion to and from tensors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -68,7 +69,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     if isinstance(obj, np.ndarray) and any(stride < 0 for stride in obj.strides) and copy is not False:
         obj = obj.copy()  # tensors have no negative strides
     if isinstance(obj, np.ndarray) and not obj.flags.writeable and copy is not False:
-        copy = True  # a tensor on read-only memory could be written to
+        obj, copy = obj.copy(), None  # a tensor on read-only memory could be written to
     try:
         return torch.asarray(obj, dtype=dtype, device=device, copy=copy)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -81,6 +82,22 @@ def _holds_tensor(obj: Any) -> bool:
     return isinstance(obj, torch.Tensor)
 
 
+def common_dtype(operands: Sequence[Any]) -> torch.dtype:
+    """Return the dtype of tensors and numbers taken together; numbers do not widen that of the tensors.
+
+    The usual case is decided here because PyTorch's own function is slow and cannot be compiled.
+    """
+    dtype = next((x.dtype for x in operands if isinstance(x, torch.Tensor)), None)
+    if dtype is not None and dtype.is_floating_point and all(_keeps(dtype, x) for x in operands):
+        return dtype
+    return xp.result_type(*operands)
+
+
+def _keeps(dtype: torch.dtype, operand: Any) -> bool:
+    """Tell whether an operand leaves a floating dtype as it is."""
+    return operand.dtype == dtype if isinstance(operand, torch.Tensor) else isinstance(operand, int | float)
+
+
 def _leaves(obj: Any) -> list[Any]:
     return [leaf for item in obj for leaf in _leaves(item)] if isinstance(obj, list | tuple) else [obj]
 
@@ -88,7 +105,7 @@ def _leaves(obj: Any) -> list[Any]:
 def _stacked(obj: Any, *, dtype: torch.dtype | None, device: torch.device | None) -> torch.Tensor:
     """Return a nested sequence of tensors and numbers as one tensor; `torch.asarray` would cut the tensors' derivative."""
     leaves = _leaves(obj)
-    dtype = xp.result_type(*leaves) if dtype is None else dtype
+    dtype = common_dtype(leaves) if dtype is None else dtype
     device = next(x.device for x in leaves if isinstance(x, torch.Tensor)) if device is None else device
 
     def stack(item: Any) -> torch.Tensor:

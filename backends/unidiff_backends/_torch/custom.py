@@ -32,15 +32,19 @@ class Operation:
     pull : callable
         ``pull(needs, cotangents, primals, outs) -> cotangents_in``, with None where ``needs``, one flag for each primal, is
         false.
+    pointwise : bool
+        Whether it acts element by element on its only argument, so that a batch is just more elements.
     """
 
     call: Callable[..., Tensors]
     push: Callable[[Partial, Tensors, Tensors], Tensors]
     pull: Callable[[Sequence[bool], Partial, Tensors, Tensors], Partial]
+    pointwise: bool = False
 
     def __call__(self, *primals: torch.Tensor) -> Tensors:
         """Evaluate the function such that it is differentiated by these derivatives."""
-        outs: Tensors = _Custom.apply(self, *primals)
+        function = _Custom if functorch_active() else _Taped
+        outs: Tensors = function.apply(self, *primals)
         return outs
 
     def batched(self, in_dims: Sequence[int | None]) -> "Operation":
@@ -80,38 +84,68 @@ def differentiating(args: Iterable[Any]) -> bool:
     return torch.is_grad_enabled() and any(isinstance(x, torch.Tensor) and x.requires_grad for x in args)
 
 
+class _Taped(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
+    """On PyTorch's tape alone: the form of a function that `torch.func` takes, too, costs as much again with each call."""
+
+    @staticmethod
+    def forward(ctx: Any, operation: Operation, *primals: torch.Tensor) -> Tensors:
+        outs = _apart(operation.call(*primals), primals)
+        ctx.operation, ctx.count = operation, len(primals)
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*_exact(outs))
+        ctx.save_for_backward(*primals, *outs)
+        return outs
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
+        return _pulled(ctx, cotangents)
+
+
+def _apart(outs: Tensors, primals: Tensors) -> Tensors:
+    """Return the results such that none of them is an argument; a view of one may be a result."""
+    return tuple([y.view_as(y) if any(y is x for x in primals) else y for y in outs])
+
+
+def _exact(outs: Tensors) -> list[torch.Tensor]:
+    return [y for y in outs if not (y.is_floating_point() or y.is_complex())]
+
+
+def _pulled(ctx: Any, cotangents: Partial) -> tuple[Any, ...]:
+    if all(g is None for g in cotangents):
+        return (None,) * (1 + int(ctx.count))
+    saved, count = ctx.saved_tensors, int(ctx.count)
+    pulled: Partial = ctx.operation.pull(ctx.needs_input_grad[1:], cotangents, saved[:count], saved[count:])
+    return (None, *pulled)
+
+
 class _Custom(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
     @staticmethod
     def forward(operation: Operation, *primals: torch.Tensor) -> Tensors:
-        # An input may not be an output; a view of it may.
-        return tuple([y.view_as(y) if any(y is x for x in primals) else y for y in operation.call(*primals)])
+        return _apart(operation.call(*primals), primals)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensors) -> None:
         ctx.operation, *primals = inputs
         ctx.count = len(primals)
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*[y for y in output if not (y.is_floating_point() or y.is_complex())])
+        ctx.mark_non_differentiable(*_exact(output))
         ctx.save_for_backward(*primals, *output)
         ctx.save_for_forward(*primals, *output)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
-        count: int = ctx.count
-        if all(g is None for g in cotangents):
-            return (None,) * (1 + count)
-        saved = ctx.saved_tensors
-        pulled: Partial = ctx.operation.pull(ctx.needs_input_grad[1:], cotangents, saved[:count], saved[count:])
-        return (None, *pulled)
+        return _pulled(ctx, cotangents)
 
     @staticmethod
-    def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> Tensors:
+    def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         saved = ctx.saved_tensors
-        return _one_level_below(ctx.operation.push, tangents, saved[: ctx.count], saved[ctx.count :])
+        outs = saved[ctx.count :]
+        pushed: Partial = _one_level_below(ctx.operation.push, tangents, saved[: ctx.count], outs)
+        return tuple([t if y.is_floating_point() or y.is_complex() else None for t, y in zip(pushed, outs, strict=True)])
 
     @staticmethod
     def vmap(_: Any, in_dims: tuple[int | None, ...], operation: Operation, *primals: torch.Tensor) -> tuple[Any, Any]:
-        outs = operation.batched(in_dims[1:])(*primals)
+        outs = operation(primals[0].movedim(in_dims[1], 0)) if operation.pointwise else operation.batched(in_dims[1:])(*primals)
         return outs, (0,) * len(outs)
 
 
@@ -130,3 +164,20 @@ def _one_level_below(push: Callable[..., Tensors], *arguments: Partial) -> Tenso
     with forward_ad._set_fwd_grad_enabled(True), interpreter.lower():
         tangents_out = push(*lowered)
     return tuple([t if t is None else _wrap_for_grad(t, level) for t in tangents_out])
+
+
+def with_rules(call: Callable[..., Any], push: Callable[..., Any], pull: Callable[..., Any]) -> Operation:
+    """Return an operation from rules that know no missing tangents and cotangents: zeros stand for them."""
+
+    def filled(parts: Partial, like: Tensors) -> Tensors:
+        return tuple([torch.zeros_like(x) if part is None else part for part, x in zip(parts, like, strict=True)])
+
+    def pushed(tangents: Partial, primals: Tensors, outs: Tensors) -> Tensors:
+        return tuple(push(filled(tangents, primals), primals, outs))
+
+    def pulled(needs: Sequence[bool], cotangents: Partial, primals: Tensors, outs: Tensors) -> Partial:
+        parts = pull(filled(cotangents, outs), primals, outs)
+        return [part if need else None for need, part in zip(needs, parts, strict=True)]
+
+    # The function runs on values: what is beneath all levels may still be part of a graph, which the rules replace.
+    return Operation(lambda *primals: tuple(call(*[x.detach() for x in primals])), pushed, pulled)

@@ -11,15 +11,24 @@ def owned(results: Iterable[torch.Tensor], others: Iterable[torch.Tensor]) -> tu
     PyTorch hands one tensor on wherever it can: the gradients of ``x + y`` are one and the same tensor, possibly the cotangent
     itself, and that of ``sum(x)`` is a single number expanded to the shape of ``x``.
     """
-    taken = {x.untyped_storage().data_ptr() for x in others}
+    taken = {_memory(x) for x in others}
     exclusive: list[torch.Tensor] = []
     for result in results:
         # Zeros may come as a token without memory.
         x = torch.zeros_like(result) if result._is_zerotensor() else result
-        storage = x.untyped_storage()
-        if storage.data_ptr() in taken or storage.nbytes() < x.numel() * x.itemsize:
+        memory = _memory(x)
+        if memory in taken or x.untyped_storage().nbytes() < x.numel() * x.itemsize:
             exclusive.append(x.clone(memory_format=torch.contiguous_format))
         else:
             exclusive.append(x)
-            taken.add(storage.data_ptr())
+            taken.add(memory)
     return tuple(exclusive)
+
+
+def _memory(x: torch.Tensor) -> int:
+    """Return a number that tensors have in common where they share memory."""
+    storage = x.untyped_storage()
+    try:
+        return int(storage.data_ptr())
+    except RuntimeError:  # while a program is recorded, tensors have a storage, but no memory
+        return int(storage._cdata)

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import array_api_compat.torch as xp
 import torch
 
-from unidiff_backends._torch.convert import asarray
+from unidiff_backends._torch.batchable import BATCHABLE
+from unidiff_backends._torch.convert import asarray, common_dtype
 from unidiff_backends._torch.custom import differentiating
 from unidiff_backends._torch.reverse import functorch_active
 from unidiff_backends._torch.sets import SETS
@@ -38,9 +39,37 @@ def _if_differentiated(native: Callable[..., Any]) -> Callable[[Callable[..., An
 
 def promoted(*operands: Operand) -> list[torch.Tensor]:
     """Return the operands as tensors of their common dtype; Python numbers do not widen the tensors' dtype."""
-    dtype = xp.result_type(*operands)
+    dtype = common_dtype(operands)
     device = next(x.device for x in operands if isinstance(x, torch.Tensor))
     return [x.to(dtype) if isinstance(x, torch.Tensor) else torch.full((), x, dtype=dtype, device=device) for x in operands]
+
+
+@_if_differentiated(xp.abs)
+def abs(x: torch.Tensor, /) -> torch.Tensor:  # noqa: A001  # the name in the standard
+    """Magnitude. Natively the derivative at NaN is 0; it is NaN."""
+    if not x.is_floating_point():
+        return xp.abs(x)
+    y = x.detach()
+    # Added to 0, since the product with the sign is -0 at -0.
+    return torch.addcmul(torch.zeros((), dtype=x.dtype, device=x.device), x, torch.where(torch.isnan(y), y, torch.sign(y)))
+
+
+@_if_differentiated(xp.maximum)
+def maximum(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Maximum element by element. Natively the derivatives by both arguments are 1 where one of them is NaN; they are NaN."""
+    return _with_nan(xp.maximum(x1, x2))
+
+
+@_if_differentiated(xp.minimum)
+def minimum(x1: Operand, x2: Operand, /) -> torch.Tensor:
+    """Minimum element by element; see `maximum`."""
+    return _with_nan(xp.minimum(x1, x2))
+
+
+def _with_nan(y: torch.Tensor) -> torch.Tensor:
+    """Return ``y`` with the derivative NaN where it is NaN."""
+    constant = y.detach()
+    return y * torch.where(torch.isnan(constant), constant, 1) if y.is_floating_point() else y
 
 
 @_if_differentiated(xp.atan2)
@@ -61,20 +90,22 @@ def clip(x: torch.Tensor, /, min: Operand | None = None, max: Operand | None = N
     At a bound, ``x`` and the bound share the derivative: one half each, one third where both bounds are there. Natively that
     depends on PyTorch's version.
     """
-    if not x.is_floating_point() or (min is None and max is None):
+    plain = not (isinstance(min, torch.Tensor) or isinstance(max, torch.Tensor) or differentiating((x,)))
+    if plain or not x.is_floating_point() or (min is None and max is None):
         return xp.clip(x, min, max)
     if max is None:
-        return torch.maximum(*promoted(x, min))
+        return maximum(*promoted(x, min))
     if min is None:
-        return torch.minimum(*promoted(x, max))
+        return minimum(*promoted(x, max))
     x, low, high = promoted(x, min, max)
-    clipped = torch.minimum(torch.maximum(x, low), high)
+    clipped = minimum(torch.maximum(x, low), high)
     if not isinstance(min, torch.Tensor) and not isinstance(max, torch.Tensor) and min != max:
         return clipped
     coincide = (x == low) & (low == high) & torch.isfinite(x)
     return torch.where(coincide, x + ((low - x) + (high - x)) / 3, clipped)
 
 
+@_if_differentiated(xp.copysign)
 def copysign(x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Magnitude of ``x1`` with the sign of ``x2``. At ``x1 == 0`` the second derivative natively is NaN in some modes."""
     magnitude, sign = promoted(x1, x2)
@@ -117,11 +148,6 @@ def logaddexp(x1: Operand, x2: Operand, /) -> torch.Tensor:
     return torch.where(infinite, torch.maximum(x1, x2), inside)
 
 
-def nextafter(x1: Operand, x2: Operand, /) -> torch.Tensor:
-    """Next number from ``x1`` towards ``x2``. Natively the derivative is that of the identity; it is zero."""
-    return xp.nextafter(_constant(x1), _constant(x2))
-
-
 def imag(x: torch.Tensor, /) -> torch.Tensor:
     """Imaginary part; see `real`."""
     return xp.imag(_owned_in_forward_mode(x))
@@ -152,6 +178,7 @@ def sign(x: torch.Tensor, /) -> torch.Tensor:
     return torch.where(torch.isnan(x), x.detach(), torch.sign(x)) if x.is_floating_point() else torch.sign(x)
 
 
+@_if_differentiated(xp.std)
 def std(
     x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> torch.Tensor:
@@ -163,8 +190,10 @@ def std(
 
 def where(condition: torch.Tensor, x1: Operand, x2: Operand, /) -> torch.Tensor:
     """Choose element by element. Natively a real array gets a complex cotangent if the other one is complex."""
-    if isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor) and x1.dtype != x2.dtype:
-        x1, x2 = promoted(x1, x2)
+    if isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor):
+        if x1.dtype != x2.dtype:
+            x1, x2 = promoted(x1, x2)
+        return torch.where(condition, x1, x2)
     return xp.where(condition, x1, x2)
 
 
@@ -210,9 +239,11 @@ def _constant(x: Operand) -> Operand:
 
 MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
     dict(SETS)
+    | dict(BATCHABLE)
     | {
         function.__name__: function
         for function in (
+            abs,
             asarray,
             atan2,
             clip,
@@ -224,7 +255,8 @@ MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
             imag,
             linspace,
             logaddexp,
-            nextafter,
+            maximum,
+            minimum,
             real,
             remainder,
             sign,
@@ -233,4 +265,4 @@ MENDED: Mapping[str, Callable[..., Any]] = MappingProxyType(
         )
     }
 )
-"""The functions of this module and of `unidiff_backends._torch.sets`, by name."""
+"""The functions of this module, of `unidiff_backends._torch.sets` and of `unidiff_backends._torch.batchable`, by name."""

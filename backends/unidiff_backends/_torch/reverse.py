@@ -35,7 +35,7 @@ def functorch_active() -> bool:
 
     The stack of transforms is one per thread, but the level of dual numbers is one per process.
     """
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if torch._C._are_functorch_transforms_active():
         return True
     return forward_ad._current_level >= 0 and forward_thread[-1] in (None, get_ident())
 
@@ -160,15 +160,18 @@ def _depends_on_others(tensors: Tensors) -> bool:
     """Tell whether the graph of ``tensors`` reaches a leaf that is not private to a level that has been recorded."""
     if any(x.grad_fn is None and x.requires_grad and not hasattr(x, _RECORDED) for x in tensors):
         return True
-    stack: list[Any] = [x.grad_fn for x in tensors if x.grad_fn is not None]
-    seen = {None, *stack}
+    # The walk is what a gradient costs beyond PyTorch's own, so the loop does nothing that it need not.
+    leaf, stack = _Leaf, [x.grad_fn for x in tensors if x.grad_fn is not None]
+    seen: set[Any] = {None, *stack}
+    pop, push, see = stack.pop, stack.append, seen.add
     while stack:
-        for node, _ in stack.pop().next_functions:
+        for node, _ in pop().next_functions:
             if node not in seen:
-                if isinstance(node, _Leaf) and not hasattr(node.variable, _RECORDED):
+                see(node)
+                if type(node) is not leaf:
+                    push(node)
+                elif not hasattr(node.variable, _RECORDED):
                     return True
-                seen.add(node)
-                stack.append(node)
     return False
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import array_api_compat.torch as xp
 import torch
 
+from unidiff.engine.extend import is_complex
 from unidiff.rules import RULES
+from unidiff_backends._torch.batchable import solve
 from unidiff_backends._torch.binding import Call
 from unidiff_backends._torch.custom import differentiating
 from unidiff_backends._torch.mended import MENDED, promoted
@@ -24,19 +26,22 @@ _FACTORS = "The JVP rule takes the factors for constants, so that its own deriva
 RULED: Mapping[str, str] = MappingProxyType(
     {
         "cumulative_prod": "Where a factor is 0, the derivative of the JVP rule is wrong or NaN.",
+        "linalg.cholesky": "The JVP takes the tangent's lower triangle instead of its Hermitian part.",
         "linalg.det": f"The derivative at a singular matrix is 0 instead of the adjugate. {_FACTORS}",
         "linalg.eig": "The JVP rule cannot be differentiated in reverse mode. Repeated eigenvalues do not share.",
         "linalg.eigh": "The derivative of the JVP rule is NaN or refused. Repeated eigenvalues do not share.",
+        "linalg.qr": "The derivative of the complete decomposition of a tall matrix is refused.",
         "linalg.slogdet": f"The derivative at a singular matrix, where there is none, is not NaN. {_FACTORS}",
         "linalg.solve": _FACTORS,
         "linalg.svd": "Repeated singular values do not share, and one that is 0 has a derivative other than 0.",
         "linalg.vector_norm": "The second derivative at 0 is 0 or NaN, as the modes are nested.",
+        "nextafter": "The derivative where both arguments are the same is 0 instead of 1 by the first.",
         "pow": "The derivative of the JVP rule is NaN at base 0, and the JVP at a negative base even for a constant exponent.",
     }
 )
 """Functions with a rule of unidiff's, and why."""
 
-_IN_FORWARD_MODE = frozenset({"cumulative_prod", "linalg.solve"})
+_IN_FORWARD_MODE = frozenset({"cumulative_prod", "linalg.cholesky", "linalg.solve"})
 """Those of them that are right natively on PyTorch's tape, and take to the rule in transforms of `torch.func` only."""
 
 COMPOSED: Mapping[str, str] = MappingProxyType(
@@ -49,7 +54,10 @@ COMPOSED: Mapping[str, str] = MappingProxyType(
 )
 """Functions that are composed of others, as a rule of unidiff's says, when they are differentiated, and why."""
 
-_SHARED = ("_linear_recurrence", "linalg._extreme_sum")
+_BATCHABLE = {"linalg.solve": solve}
+"""Those whose values PyTorch gets wrong in a batch."""
+
+_SHARED = ("_linear_recurrence", "linalg._extreme_sum", "linalg._smooth_svd")
 """Functions beyond the standard that rules share among themselves."""
 
 
@@ -81,7 +89,7 @@ def _by_rule(name: str) -> Callable[..., Any]:
     """Return a function that has the values of PyTorch's and the derivatives of unidiff's rule."""
     rule = RULES[name]
     implementation: Any = rule.implementation
-    native = _find(xp, name) or partial(implementation, NAMESPACE)
+    native = _BATCHABLE.get(name) or _find(xp, name) or partial(implementation, NAMESPACE)
 
     on_tape = name not in _IN_FORWARD_MODE
 
@@ -111,7 +119,9 @@ def _pow() -> Callable[..., Any]:
     @wraps(xp.pow)
     def power(x1: Any, x2: Any, /) -> Any:
         # With a number as exponent all is well natively. Of a real and a complex tensor PyTorch's own derivatives are wrong.
-        return ruled(*promoted(x1, x2)) if isinstance(x2, torch.Tensor) else xp.pow(x1, x2)
+        if not isinstance(x2, torch.Tensor) or not differentiating((x1, x2)):
+            return xp.pow(x1, x2)
+        return ruled(*promoted(x1, x2))
 
     return power
 
@@ -130,6 +140,16 @@ def _vector_norm() -> Callable[..., Any]:
         return torch.where(origin, 0, torch.sqrt(torch.where(origin, 1, total)))
 
     return vector_norm
+
+
+def _qr() -> Callable[..., Any]:
+    ruled, native = _by_rule("linalg.qr"), xp.linalg.qr
+
+    @wraps(native)
+    def qr(x: torch.Tensor, /, *, mode: str = "reduced") -> Any:
+        return (ruled if mode == "complete" else native)(x, mode=mode)
+
+    return qr
 
 
 class _Nullity(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
@@ -151,7 +171,11 @@ class _Nullity(torch.autograd.Function):  # type: ignore[misc]  # torch is Any t
 
 
 def _nullity(*arrays: torch.Tensor) -> int:
-    return int(_Nullity.apply(*[x.detach() for x in arrays]))
+    arrays = tuple([x.detach() for x in arrays])
+    if functorch_active():
+        return int(_Nullity.apply(*arrays))
+    count: Any = RULES["linalg._nullity"].implementation
+    return int(count(NAMESPACE, *arrays))
 
 
 def _inv(x: torch.Tensor) -> torch.Tensor:
@@ -163,11 +187,13 @@ def _inv(x: torch.Tensor) -> torch.Tensor:
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {name: _by_rule(name) for name in RULED}
     | {name: _by_composition(name) for name in COMPOSED}
-    | {"pow": _pow(), "linalg.vector_norm": _vector_norm()}
+    | {"pow": _pow(), "linalg.qr": _qr(), "linalg.vector_norm": _vector_norm()}
 )
 """The functions of `RULED` and `COMPOSED`, by name."""
 
 install(MENDED, NAMESPACE)
 install(FUNCTIONS, NAMESPACE)
+for _dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128):
+    is_complex(NAMESPACE, torch.empty(0, dtype=_dtype))  # remembered, which it cannot be within a compiled function
 install({name: _by_rule(name) for name in _SHARED}, NAMESPACE)
-install({"_constant": torch.Tensor.detach, "conj": torch.conj, "linalg._nullity": _nullity, "linalg.inv": _inv}, NAMESPACE)
+install({"_constant": torch.Tensor.detach, "linalg._nullity": _nullity, "linalg.inv": _inv}, NAMESPACE)

@@ -39,8 +39,8 @@ def unique_all(x: torch.Tensor, /) -> UniqueAll:
     ordered, order = torch.sort(flat.detach(), stable=True)
     starts = torch.ones_like(ordered, dtype=torch.bool)
     starts[1:] = ordered[1:] != ordered[:-1]  # a NaN is distinct from all others
-    inverse = torch.empty_like(order).scatter_(0, order, torch.cumsum(starts, 0) - 1)
     positions = torch.nonzero(starts)[:, 0]
+    inverse = torch.empty_like(order).scatter_(0, order, torch.cumsum(starts, 0) - 1)
     counts = torch.diff(positions, append=positions.new_tensor([flat.numel()]))
     indices = order[positions]
     return UniqueAll(flat[indices], indices, inverse.reshape(x.shape), counts)

@@ -20,6 +20,8 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         capabilities=unidiff.Capabilities(
             dtypes=frozenset({"bfloat16", "float16", "float32", "float64", "complex64", "complex128"}),
             devices=frozenset({"cpu", "cuda", "rocm", "tpu"}),
+            vmap=True,
+            jit=True,
             mutation=False,
         ),
     )

@@ -17,5 +17,5 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         library="numpy",
         requires=("numpy>=2.1", "array-api-compat>=1.14"),
         install="pip install unidiff-array",
-        capabilities=unidiff.Capabilities(),
+        capabilities=unidiff.Capabilities(vmap=True, jit=True),
     )

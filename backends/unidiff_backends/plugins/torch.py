@@ -12,7 +12,7 @@ INFO = unidiff.BackendInfo(
     library="torch",
     requires=("torch>=2.6",),
     install='pip install "unidiff-array[torch]"',
-    capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "mps", "xpu"})),
+    capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "mps", "xpu"}), vmap=True, jit=True),
 )
 
 

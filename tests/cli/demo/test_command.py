@@ -16,7 +16,7 @@ from unidiff.cli import main
 from unidiff.cli.demo import command, problems, runs, story
 
 SETTINGS = runs.Settings(surface_steps=4, starts_per_side=2, digits_steps=4)
-INFOS = ud.backends()
+INFOS = ud.backends(arrays=True)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_on_numpy_alone_without_the_optional_packages(tmp_path, monkeypatch, cap
     text = capsys.readouterr().out
     assert command.EXTRA in text
     assert "scikit-learn" in text
-    for name, info in ud.backends(installed=False).items():
+    for name, info in ud.backends(installed=False, arrays=True).items():
         assert (info.install in text) == (name != "numpy")
     page = (tmp_path / command.REPORT).read_text(encoding="utf-8")
     assert "<img" not in page

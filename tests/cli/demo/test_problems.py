@@ -8,7 +8,7 @@ from scipy.special import softmax
 import unidiff as ud
 from unidiff.cli.demo import problems
 
-BACKENDS = list(ud.backends())
+BACKENDS = list(ud.backends(arrays=True))
 POINTS = np.random.default_rng(3).uniform(0, 10, (7, 2))
 
 

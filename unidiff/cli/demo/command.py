@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     console = make_console()
     infos = registry.backends(installed=False)
-    usable = registry.backends()
+    usable = registry.backends(arrays=True)
     chosen = list(usable) if args.backends is None else args.backends
     refused = [name for name in chosen if name not in usable]
     for name in refused:
@@ -78,7 +78,10 @@ def why_not(name: str, infos: dict[str, BackendInfo]) -> str:
     if name not in infos:
         return f"There is no backend {name!r}; known are {', '.join(infos)}. 'unidiff doctor' shows broken plugins."
     info = infos[name]
-    return f"The backend {name!r} cannot be used: {'; '.join(registry.unmet_requirements(info))}. {hint(info)}"
+    reasons = registry.unmet_requirements(info)
+    if not reasons:
+        return f"The backend {name!r} cannot be used: it has no arrays of its own."
+    return f"The backend {name!r} cannot be used: {'; '.join(reasons)}. {hint(info)}"
 
 
 def hint(info: BackendInfo) -> str:
@@ -109,8 +112,8 @@ def perform(infos: Sequence[BackendInfo], args: argparse.Namespace, console: Con
 
 def advice(missing: Sequence[str]) -> list[str]:
     """Say what could be added to this environment: backends and optional packages."""
-    usable = registry.backends()
-    absent = [info for name, info in registry.backends(installed=False).items() if name not in usable]
+    usable = registry.backends(arrays=True)
+    absent = [info for name, info in registry.backends(installed=False, arrays=True).items() if name not in usable]
     lines = [f"The backend {info.name!r} is not installed. {hint(info)}" for info in absent]
     if missing:
         lines.append(f"Not installed: {', '.join(missing)}. Install with: {EXTRA}")

@@ -1,23 +1,14 @@
-"""Program transforms of a backend that can be had from its other operations: the second half of `unidiff.derive`.
-
-All functions take the backend first and see flat sequences of arrays, as a backend does.
-"""
-
-from __future__ import annotations
+"""Program transforms of a backend that can be had from its other operations."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unidiff._typing import Array, Arrays
+from unidiff.derive.complete import CompleteBackend
 from unidiff.errors import ArgumentError, UnsupportedOperationError
 
-if TYPE_CHECKING:
-    from unidiff.derive import CompleteBackend
 
-__all__ = ["TRANSFORMS", "missing"]
-
-
-def missing(operation: str, alternative: str) -> Callable[..., Any]:
+def _missing(operation: str, alternative: str) -> Callable[..., Any]:
     """Return the derivation of what cannot be derived: it raises and says what to use instead."""
 
     def raise_unsupported(b: CompleteBackend, *_args: Any, **_kwargs: Any) -> Any:
@@ -99,7 +90,11 @@ def _scan(
 
 
 def _jit(
-    b: CompleteBackend, f: Callable[..., Any], *, has_aux: bool = False, compiler: str | None = None  # noqa: ARG001  # contract
+    b: CompleteBackend,
+    f: Callable[..., Any],
+    *,
+    has_aux: bool = False,  # noqa: ARG001  # part of the contract
+    compiler: str | None = None,  # noqa: ARG001  # likewise
 ) -> Callable[..., Any]:
     """Return the function as it is: compiling changes what a call costs, not what it returns."""
     if compiler is not None:
@@ -115,7 +110,7 @@ def _checkpoint(_b: CompleteBackend, f: Callable[..., Arrays]) -> Callable[..., 
 def _custom_jvp(b: CompleteBackend, f: Callable[..., Arrays], rule: Callable[..., Any]) -> Callable[..., Arrays]:
     """Make a reverse rule of a forward rule: the pullback of its tangents."""
     if "custom_vjp" not in b.native:
-        missing("custom_jvp", _NO_RULES)(b)
+        _missing("custom_jvp", _NO_RULES)(b)
 
     def forward(*primals: Array) -> tuple[Arrays, Arrays]:
         return f(*primals), primals
@@ -131,7 +126,7 @@ def _custom_vjp(
 ) -> Callable[..., Arrays]:
     """Make a forward rule of a reverse rule: the pullback of its cotangents; reverse mode differentiates that in turn."""
     if "custom_jvp" not in b.native:
-        missing("custom_vjp", _NO_RULES)(b)
+        _missing("custom_vjp", _NO_RULES)(b)
 
     def rule(primals: Arrays, tangents: Sequence[Array | None]) -> tuple[Arrays, Sequence[Array | None]]:
         outs, residuals = forward(*primals)
@@ -163,16 +158,18 @@ _NO_RULES = "Write the function in operations of the array API standard."
 
 
 TRANSFORMS: dict[str, Callable[..., Any]] = {
-    "stop_gradient": missing("stop_gradient", "Compute the constant outside the function, or return it with has_aux=True."),
+    "with_rules": _missing("with_rules", "Leave backend= out: the backend of the arrays differentiates."),
+    "dependence": _missing("dependence", "Find the pattern with method='probe', or give it."),
+    "stop_gradient": _missing("stop_gradient", "Compute the constant outside the function, or return it with has_aux=True."),
     "vmap": _vmap,
     "jit": _jit,
     "checkpoint": _checkpoint,
     "custom_jvp": _custom_jvp,
     "custom_vjp": _custom_vjp,
-    "host_callback": missing("host_callback", "Compute the value outside of the transformed function."),
+    "host_callback": _missing("host_callback", "Compute the value outside of the transformed function."),
     "cond": _cond,
     "while_loop": _while_loop,
     "scan": _scan,
-    "optimizer_step": missing("optimizer_step", "Use the optimizers of unidiff, which need no native step."),
+    "optimizer_step": _missing("optimizer_step", "Use the optimizers of unidiff, which need no native step."),
 }
 """Each transform and how it is had where the backend lacks it, as a function of the backend and the operation's arguments."""

@@ -36,6 +36,13 @@ def test_namespace_of_traced_and_plain_arrays_mixed(array, check):
     check(ud.grad(f)(array([1.0, 2.0])), np.asarray([4.0, 5.0]))
 
 
+@pytest.mark.parametrize("number", [np.float64(4.0), np.complex128(4.0), np.sum(np.ones(4))], ids=repr)
+def test_numbers_that_numpy_returns_in_the_place_of_arrays_have_its_namespace(number):
+    """Although they are Python's ``float`` and ``complex``: a function that takes the root of a sum runs as it is."""
+    assert ud.array_namespace(number).sqrt(number) == 2
+    assert ud.array_namespace(1.0, number, None) is ud.namespace("numpy")
+
+
 @pytest.mark.parametrize("things", [(), (1.0,), (None,), (1.0, None)], ids=repr)
 def test_array_namespace_needs_an_array(things):
     with pytest.raises(NotAnArrayError, match="namespace"):

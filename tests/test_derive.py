@@ -270,3 +270,27 @@ def test_what_cannot_be_derived_says_so(operation):
 def test_hiding_everything_is_an_error():
     with pytest.raises(PluginError, match="neither"):
         complete(ComplexStep(), hide=frozenset({"jvp"}))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("hidden", ["custom_jvp", "custom_vjp", "checkpoint"])
+def test_rules_of_ones_own_are_derived_from_one_another(backend, hidden):
+    if backend == "torch":
+        pytest.importorskip("torch")
+    b = complete(ud.get_backend(backend), hide={hidden})
+    xp, x = b.namespace(), b.asarray(X)
+
+    def f(x):
+        return (xp.sin(x) * x,)
+
+    if hidden == "custom_jvp":
+        g = b.custom_jvp(f, lambda ps, ts: (f(*ps), ((xp.cos(ps[0]) * ps[0] + xp.sin(ps[0])) * ts[0],)))
+    elif hidden == "custom_vjp":
+        g = b.custom_vjp(f, lambda x: (f(x), (x,)), lambda r, cts: ((xp.cos(r[0]) * r[0] + xp.sin(r[0])) * cts[0],))
+    else:
+        g = b.checkpoint(f)
+    slope = np.cos(X) * X + np.sin(X)
+    _, (pushed,) = b.jvp(g, (x,), (b.asarray(DX),))
+    _, pullback = b.vjp(g, (x,))
+    np.testing.assert_allclose(b.to_numpy(pushed), slope * DX, rtol=1e-12)
+    np.testing.assert_allclose(b.to_numpy(pullback((b.asarray(DX),))[0]), slope * DX, rtol=1e-12)

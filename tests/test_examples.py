@@ -59,6 +59,30 @@ def jax_model_with_scipy(fitted: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 RULES = (custom_rule, torch_network_in_jax, jax_model_with_scipy)
+
+
+def lasso(found: dict[str, tuple[int, int, float]]) -> None:
+    assert all(true == 12 and count < 40 and violation < 1e-2 for count, true, violation in found.values())
+
+
+def constrained(result: tuple[list[float], dict[str, list[float]]]) -> None:
+    known, found = result
+    for values in found.values():
+        np.testing.assert_allclose(values, known, atol=1e-4)
+
+
+def differentiate_a_solution(result: tuple[float, dict[str, tuple[float, float]]]) -> None:
+    best, found = result
+    assert all(abs(penalty - best) < 2e-2 for penalty, _ in found.values())
+
+
+def digits_five_methods(runs: dict[str, dict[str, list[float]]]) -> None:
+    assert len(runs) == 5
+    assert all(run["value"][-1] < 0.9 for run in runs.values())
+    assert min(runs, key=lambda name: runs[name]["value"][-1]) != "gradient descent"
+
+
+SOLVERS = (lasso, constrained, differentiate_a_solution, digits_five_methods)
 CHECKS = {
     f.__name__: f
     for f in (
@@ -69,6 +93,7 @@ CHECKS = {
         fixed_point,
         evaluation_trace,
         *RULES,
+        *SOLVERS,
     )
 }
 

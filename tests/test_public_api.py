@@ -1,7 +1,11 @@
 import doctest
+import enum
 import importlib
 import inspect
+import itertools
 import pkgutil
+import re
+import types
 
 import pytest
 
@@ -11,11 +15,14 @@ NAMES = {
     "array_namespace", "namespace", "backends", "get_backend", "asarray", "to_backend", "to_numpy", "device", "to_device",
     "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian", "hvp", "stop_gradient",
     "check_grads", "tree", "errors", "register_backend", "hookimpl", "Backend", "BackendInfo", "Capabilities",
-    "ComplexJacobian", "einsum", "special", "vmap", "jit", "trace", "EvaluationTrace", "TraceRow", "cond", "while_loop", "fori_loop", "scan",
-    "hessian_diagonal", "hessian_operator", "inverse_hvp", "gauss_newton_operator", "gauss_newton_vp", "fisher_operator", "fisher_vp",
+    "ComplexJacobian", "einsum", "special", "vmap", "jit", "trace", "EvaluationTrace", "TraceRow",
+    "cond", "while_loop", "fori_loop", "scan",
+    "hessian_diagonal", "hessian_operator", "inverse_hvp", "gauss_newton_operator", "gauss_newton_vp", "fisher_operator",
+    "fisher_vp",
     "Estimate", "estimate_diagonal", "estimate_trace", "LinearSolution", "cg", "gmres", "solve_dense", "Eigenpairs", "lanczos",
     "power_iteration", "taylor", "directional_derivative", "linear_approximation", "quadratic_approximation", "custom_root",
-    "custom_fixed_point", "custom_argmin", "numerical", "sparse", "optim",
+    "minimize", "least_squares", "root", "fixed_point", "custom_fixed_point", "custom_argmin", "numerical", "sparse", "optim",
+    "testing",
     "custom_jvp", "custom_vjp", "checkpoint", "checkpoint_sequential", "bridge",
 }  # fmt: skip
 
@@ -26,18 +33,72 @@ def test_all_is_exact():
     assert all(hasattr(ud, name) for name in ud.__all__)
 
 
-SUBMODULES = {"tree", "errors", "special", "numerical", "sparse", "optim"}
+def public(module):
+    """Yield the dotted name and the object of everything that a module, and the modules it makes public, say they offer."""
+    for name in module.__all__:
+        found = getattr(module, name)
+        if isinstance(found, types.ModuleType):
+            if hasattr(found, "__all__"):
+                yield from public(found)
+        else:
+            yield f"{module.__name__}.{name}", found
 
 
-@pytest.mark.parametrize("name", sorted(NAMES - SUBMODULES - {"hookimpl"}))
-def test_public_objects_have_documentation_with_an_example(name):
-    doc = inspect.getdoc(getattr(ud, name))
-    assert doc
-    if inspect.isfunction(getattr(ud, name)):
-        sections = [line for line in doc.splitlines() if line in ("Parameters", "Returns", "Raises", "Examples")]
-        assert "Examples" in sections or name == "register_backend"
-        assert "Parameters" in sections
-        assert "Returns" in sections or name == "check_grads"
+PUBLIC = dict(public(ud))
+NEVER_RAISE = {
+    "unidiff.backends",
+    "unidiff.tree.flatten",
+    "unidiff.tree.leaves",
+    "unidiff.tree.paths",
+    "unidiff.tree.structure",
+}
+
+
+def sections(found):
+    lines = inspect.getdoc(found).splitlines()
+    return {line for line, below in itertools.pairwise(lines) if below and set(below) == {"-"}}
+
+
+def test_the_walk_sees_every_public_module():
+    homes = {name.rpartition(".")[0] for name in PUBLIC}
+    assert homes >= {f"unidiff{part}" for part in ("", ".tree", ".errors", ".special", ".numerical", ".sparse", ".optim")}
+
+
+@pytest.mark.parametrize("name", [name for name, found in PUBLIC.items() if inspect.isfunction(found)])
+def test_public_functions_have_documentation(name):
+    function, found = PUBLIC[name], sections(PUBLIC[name])
+    signature = inspect.signature(function)
+    wanted = {"Examples"}
+    wanted |= {"Parameters"} if signature.parameters else set()
+    wanted |= {"Returns"} if signature.return_annotation not in {None, "None"} else set()
+    wanted |= {"Raises"} if name not in NEVER_RAISE else set()
+    assert wanted <= found
+    if name.startswith("unidiff.special."):
+        assert "Notes" in found  # the formula of the derivative
+
+
+@pytest.mark.parametrize("name", [name for name, found in PUBLIC.items() if inspect.isclass(found)])
+def test_public_classes_have_documentation(name):
+    cls = PUBLIC[name]
+    assert cls.__doc__
+    if not issubclass(cls, (Exception, enum.Enum)) and not inspect.isabstract(cls) and not getattr(cls, "_is_protocol", False):
+        assert "Examples" in sections(cls)
+        assert sections(cls) & {"Parameters", "Attributes"}
+
+
+@pytest.mark.parametrize("name", [name for name, found in PUBLIC.items() if inspect.isfunction(found)])
+def test_parameters_in_the_documentation_are_those_of_the_function(name):
+    doc = inspect.getdoc(PUBLIC[name])
+    if "Parameters\n----------\n" not in doc:
+        return
+    section = re.split(r"\n\n\w+\n-+\n", doc.split("Parameters\n----------\n")[1])[0]
+    documented = [
+        part.strip().lstrip("*")
+        for line in section.splitlines()
+        if not line.startswith(" ")
+        for part in line.split(" : ")[0].split(",")
+    ]
+    assert {part for part in documented if part} == set(inspect.signature(PUBLIC[name]).parameters)
 
 
 @pytest.mark.parametrize("transform", ["grad", "value_and_grad", "jacfwd", "jacrev", "jacobian", "hessian"])
@@ -59,7 +120,8 @@ def test_errors_are_built_in_types_too():
         "BackendLoadError": ImportError, "PluginError": ValueError, "MixedBackendsError": TypeError, "DeviceError": ValueError,
         "MixedDevicesError": ValueError, "UnsupportedOperationError": NotImplementedError,
         "MissingRuleError": NotImplementedError, "NotDifferentiableError": TypeError, "TracedConversionError": TypeError,
-        "InPlaceError": RuntimeError, "ImpureFunctionError": RuntimeError, "LeakedTracerError": RuntimeError, "DerivativeMismatchError": AssertionError,
+        "InPlaceError": RuntimeError, "ImpureFunctionError": RuntimeError,
+        "LeakedTracerError": RuntimeError, "DerivativeMismatchError": AssertionError,
     }  # fmt: skip
     assert {name for name in ud.errors.__all__ if name != "UnidiffError"} == set(expected)
     for name, builtin in expected.items():
@@ -67,39 +129,17 @@ def test_errors_are_built_in_types_too():
         assert issubclass(getattr(ud.errors, name), builtin)
 
 
-@pytest.mark.parametrize("name", sorted(ud.special.__all__))
-def test_special_functions_have_documentation_with_an_example(name):
-    doc = inspect.getdoc(getattr(ud.special, name))
-    assert all(section in doc.splitlines() for section in ("Parameters", "Returns", "Raises", "Notes", "Examples"))
-
-
-@pytest.mark.parametrize(
-    ("module", "name"), [(module, name) for module in (ud.numerical, ud.sparse) for name in module.__all__], ids=str
+MODULES = sorted(
+    module.name for module in pkgutil.walk_packages(ud.__path__, "unidiff.") if not module.name.endswith("__main__")
 )
-def test_functions_of_submodules_have_documentation_with_an_example(module, name):
-    doc = inspect.getdoc(getattr(module, name)).splitlines()
-    wanted = ("Parameters", "Returns", "Examples") if inspect.isfunction(getattr(module, name)) else ("Parameters", "Examples")
-    assert all(section in doc for section in wanted)
 
 
-MODULES = [module.name for module in pkgutil.iter_modules(ud.__path__) if not module.ispkg and module.name != "__main__"]
-for package in (ud.special, ud.sparse):
-    MODULES += [f"{package.__name__.partition('.')[2]}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-
-MODULES += ["optim", *(module.name.partition(".")[2] for module in pkgutil.walk_packages(ud.optim.__path__, "unidiff.optim."))]
-
-WITH_EXAMPLES = {"custom_rules", "compiling", "evaluation_trace", "checkpointing", "bridging", "vectorizing", "control_flow", "first_order", "jacobians", "arrays", "tree", "registry", "checking", "contraction", "__init__"} | {
-    "curvature", "estimate", "estimators", "expansions", "hessians", "implicit", "linear_solvers", "numerical", "spectra",
-} | {  # fmt: skip
-
-    name for name in MODULES if name.startswith("special.") and name != "special._dispatch"
-}
+@pytest.mark.parametrize("name", ["unidiff", *MODULES])
+def test_examples_in_the_documentation_run(clean_registry, name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-@pytest.mark.parametrize("name", ["__init__", *MODULES])
-def test_examples_in_the_documentation_run(name):
-    module = ud if name == "__init__" else importlib.import_module(f"unidiff.{name}")
-    results = doctest.testmod(module)
-    assert results.failed == 0
-    if name in WITH_EXAMPLES:
-        assert results.attempted > 0
+@pytest.mark.parametrize("name", [name for name in PUBLIC if "Examples" in sections(PUBLIC[name])])
+def test_what_the_documentation_calls_examples_are_some(name):
+    (found,) = doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name) or [None]
+    assert found.examples

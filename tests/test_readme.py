@@ -1,4 +1,4 @@
-"""The README: its example runs as written, its table is up to date, and its links lead somewhere."""
+"""The README: its first example is short and right, and its table is up to date; see also ``test_documents.py``."""
 
 import re
 import subprocess
@@ -29,8 +29,3 @@ def test_the_first_example_runs_as_written(capsys: pytest.CaptureFixture[str]) -
     x = np.asarray([0.0, 0.5, 1.0])
     np.testing.assert_allclose(ud.grad(space["f"])(x), np.exp(-x) * (np.cos(x) - np.sin(x)), rtol=0, atol=1e-15)
     assert "tensor(" in capsys.readouterr().out
-
-
-def test_links_to_files_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT):
-        assert (ROOT / target).exists(), target

@@ -363,3 +363,13 @@ def test_classes_that_are_no_arrays_of_the_standard_belong_to_no_backend():
             ud.array_namespace(other)
         assert ud.grad(lambda x, other=other: ((x * x).sum(), other), has_aux=True)(x)[1] is other
     assert ud.get_backend(x.view(np.recarray)).name == "numpy"
+
+
+@pytest.mark.parametrize(("tested", "said"), [(("numpy>=1,<1.5",), "was tested, but version"), (("numpy>=1",), "")])
+def test_versions_outside_the_tested_range_are_told(tested, said):
+    assert [said in reason for reason in registry.untested_versions(info(tested=tested))] == ([True] if said else [])
+
+
+def test_a_malformed_tested_range_is_refused(install):
+    install(EntryPoint("bad", lambda: plugin(info(tested=("numpy=1",)))))
+    assert "comparison" in str(registry.broken()[0].error)

@@ -20,29 +20,32 @@ from unidiff import errors, tree
 from unidiff.arrays import array_namespace, asarray, device, namespace, stop_gradient, to_backend, to_device, to_numpy
 from unidiff.backend import Backend, BackendInfo, Capabilities
 from unidiff.checking import check_grads
-from unidiff.compiling import jit
 from unidiff.contraction import einsum
-from unidiff.control_flow import cond, fori_loop, scan, while_loop
 from unidiff.first_order import grad, jvp, linearize, value_and_grad, vjp
 from unidiff.hookspecs import hookimpl
 from unidiff.jacobians import ComplexJacobian, hessian, jacfwd, jacobian, jacrev
 from unidiff.registry import backends, get_backend, register_backend
-from unidiff.vectorizing import vmap
+from unidiff.transforms.compiling import jit
+from unidiff.transforms.control_flow import cond, fori_loop, scan, while_loop
+from unidiff.transforms.vectorizing import vmap
 
 if TYPE_CHECKING:
-    from unidiff import numerical, optim, sparse, special
-    from unidiff.bridging import bridge
-    from unidiff.checkpointing import checkpoint, checkpoint_sequential
-    from unidiff.curvature import fisher_operator, fisher_vp, gauss_newton_operator, gauss_newton_vp
-    from unidiff.custom_rules import custom_jvp, custom_vjp
-    from unidiff.estimate import Estimate
-    from unidiff.estimators import estimate_diagonal, estimate_trace
-    from unidiff.evaluation_trace import EvaluationTrace, TraceRow, trace
-    from unidiff.expansions import directional_derivative, linear_approximation, quadratic_approximation, taylor
-    from unidiff.hessians import hessian_diagonal, hessian_operator, hvp, inverse_hvp
-    from unidiff.implicit import custom_argmin, custom_fixed_point, custom_root
-    from unidiff.linear_solvers import LinearSolution, cg, gmres, solve_dense
-    from unidiff.spectra import Eigenpairs, lanczos, power_iteration
+    from unidiff import numerical, optim, sparse, special, testing
+    from unidiff.higher_order.curvature import fisher_operator, fisher_vp, gauss_newton_operator, gauss_newton_vp
+    from unidiff.higher_order.expansions import directional_derivative, linear_approximation, quadratic_approximation, taylor
+    from unidiff.higher_order.hessians import hessian_diagonal, hessian_operator, hvp, inverse_hvp
+    from unidiff.matrix_free.estimate import Estimate
+    from unidiff.matrix_free.estimators import estimate_diagonal, estimate_trace
+    from unidiff.matrix_free.linear_solvers import LinearSolution, cg, gmres, solve_dense
+    from unidiff.matrix_free.spectra import Eigenpairs, lanczos, power_iteration
+    from unidiff.optim.minimization import minimize
+    from unidiff.optim.roots import fixed_point, root
+    from unidiff.optim.squares import least_squares
+    from unidiff.transforms.bridging import bridge
+    from unidiff.transforms.checkpointing import checkpoint, checkpoint_sequential
+    from unidiff.transforms.custom_rules import custom_jvp, custom_vjp
+    from unidiff.transforms.evaluation_trace import EvaluationTrace, TraceRow, trace
+    from unidiff.transforms.implicit import custom_argmin, custom_fixed_point, custom_root
 
 __all__ = [
     "Backend",
@@ -76,6 +79,7 @@ __all__ = [
     "estimate_trace",
     "fisher_operator",
     "fisher_vp",
+    "fixed_point",
     "fori_loop",
     "gauss_newton_operator",
     "gauss_newton_vp",
@@ -94,20 +98,24 @@ __all__ = [
     "jit",
     "jvp",
     "lanczos",
+    "least_squares",
     "linear_approximation",
     "linearize",
+    "minimize",
     "namespace",
     "numerical",
     "optim",
     "power_iteration",
     "quadratic_approximation",
     "register_backend",
+    "root",
     "scan",
     "solve_dense",
     "sparse",
     "special",
     "stop_gradient",
     "taylor",
+    "testing",
     "to_backend",
     "to_device",
     "to_numpy",
@@ -121,24 +129,27 @@ __all__ = [
 
 
 _LAZY = {
-    "bridging": ("bridge",),
-    "checkpointing": ("checkpoint", "checkpoint_sequential"),
-    "custom_rules": ("custom_jvp", "custom_vjp"),
-    "evaluation_trace": ("EvaluationTrace", "TraceRow", "trace"),
-    "curvature": ("fisher_operator", "fisher_vp", "gauss_newton_operator", "gauss_newton_vp"),
-    "estimate": ("Estimate",),
-    "estimators": ("estimate_diagonal", "estimate_trace"),
-    "expansions": ("directional_derivative", "linear_approximation", "quadratic_approximation", "taylor"),
-    "hessians": ("hessian_diagonal", "hessian_operator", "hvp", "inverse_hvp"),
-    "implicit": ("custom_argmin", "custom_fixed_point", "custom_root"),
-    "linear_solvers": ("LinearSolution", "cg", "gmres", "solve_dense"),
-    "spectra": ("Eigenpairs", "lanczos", "power_iteration"),
+    "optim.minimization": ("minimize",),
+    "optim.roots": ("fixed_point", "root"),
+    "optim.squares": ("least_squares",),
+    "transforms.bridging": ("bridge",),
+    "transforms.checkpointing": ("checkpoint", "checkpoint_sequential"),
+    "transforms.custom_rules": ("custom_jvp", "custom_vjp"),
+    "transforms.evaluation_trace": ("EvaluationTrace", "TraceRow", "trace"),
+    "higher_order.curvature": ("fisher_operator", "fisher_vp", "gauss_newton_operator", "gauss_newton_vp"),
+    "matrix_free.estimate": ("Estimate",),
+    "matrix_free.estimators": ("estimate_diagonal", "estimate_trace"),
+    "higher_order.expansions": ("directional_derivative", "linear_approximation", "quadratic_approximation", "taylor"),
+    "higher_order.hessians": ("hessian_diagonal", "hessian_operator", "hvp", "inverse_hvp"),
+    "transforms.implicit": ("custom_argmin", "custom_fixed_point", "custom_root"),
+    "matrix_free.linear_solvers": ("LinearSolution", "cg", "gmres", "solve_dense"),
+    "matrix_free.spectra": ("Eigenpairs", "lanczos", "power_iteration"),
 }
 """Modules that are imported when one of their functions is first used, which keeps the import of the package short."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"numerical", "optim", "sparse", "special"}:
+    if name in {"numerical", "optim", "sparse", "special", "testing"}:
         return import_module(f"unidiff.{name}")
     for module, names in _LAZY.items():
         if name in names:

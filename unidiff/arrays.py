@@ -22,7 +22,8 @@ def array_namespace(*arrays: Array) -> Namespace:
     Parameters
     ----------
     *arrays : array
-        Arrays of one library, plain or traced or both; Python numbers and None among them are ignored.
+        Arrays of one library, plain or traced or both; Python numbers and None among them are ignored. A number that NumPy
+        returns in the place of a 0-d array counts where there are no arrays.
 
     Returns
     -------
@@ -62,6 +63,8 @@ def array_namespace(*arrays: Array) -> Namespace:
                 f"unidiff.to_backend(x, {found.name!r})."
             )
         found = kind
+    if found is None:
+        found = next(filter(None, map(registry.of_scalar, arrays)), None)
     if found is None:
         raise NotAnArrayError("There is no array among the arguments; use unidiff.namespace(name) to choose a library by name.")
     backend: CompleteBackend = found

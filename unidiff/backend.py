@@ -68,6 +68,12 @@ class Capabilities:
         How many of the digits of a dtype a first derivative has: its error is of the order ``eps**accuracy``. 1 where rounding
         alone limits it, p / (p + 1) for difference quotients of accuracy p, 0 where no digit is right. Below 1 a function
         may be called more than once.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.Capabilities(modes=frozenset({"reverse"}), max_order=1).exact
+    True
     """
 
     modes: frozenset[str] = frozenset({"forward", "reverse"})
@@ -111,8 +117,21 @@ class BackendInfo:
         Requirement specifiers, such as ``("torch>=2.4",)``, checked against installed metadata without an import.
     install : str
         The command that installs what is missing.
+    tested : tuple of str
+        Requirement specifiers of the versions that the plugin was tested with, such as ``("torch>=2.6,<2.14",)``; others may
+        work, and ``unidiff doctor`` tells.
+    test_environment : tuple of str
+        Environment variables, such as ``("JAX_ENABLE_X64=1",)``, without which the library cannot do, or does slowly, what the
+        tests of derivatives need. Test tools set them before the library is imported; unidiff itself never does.
     capabilities : Capabilities
         What the backend can do.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> info = ud.BackendInfo(name="mine", api_version=1, factory="my_package:MyBackend", arrays=("my_arrays",))
+    >>> info.capabilities.modes == {"forward", "reverse"}
+    True
     """
 
     name: str
@@ -123,6 +142,8 @@ class BackendInfo:
     library: str = ""
     requires: tuple[str, ...] = ()
     install: str = ""
+    tested: tuple[str, ...] = ()
+    test_environment: tuple[str, ...] = ()
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 

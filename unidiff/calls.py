@@ -187,7 +187,7 @@ def matching(call: Call, t: Any, x: Array, where: Callable[[], str]) -> Array:
         raise ShapeError(f"The {where()} is a number, but it must have the shape {tuple(x.shape)}.")
     elif kind is None:
         raise NotAnArrayError(f"The {where()} is {t!r:.200} of type {type(t).__qualname__}, which is not an array.")
-    elif kind is not call.kind:
+    elif kind is not call.kind and kind is not b:
         raise MixedBackendsError(
             f"The {where()} is an array of {kind.name!r}, but the function is differentiated by {b.name!r}; "
             f"convert it with unidiff.to_backend(x, {b.name!r})."
@@ -274,10 +274,10 @@ class Output:
         return outs or (self._constant(),), (*rest, *aux)
 
     def _split_aux(self, aux: Tree) -> Arrays:
-        kind = self.call.kind
+        own = (self.call.kind, self.call.backend)  # traced arrays may be of a kind of their own where the backend was named
         leaves, self.aux_spec = tree.flatten(aux)
-        arrays = tuple(x for x in leaves if _of_type(x) is kind)
-        self.aux = [None if _of_type(x) is kind else (x,) for x in leaves]
+        arrays = tuple(x for x in leaves if _of_type(x) in own)
+        self.aux = [None if _of_type(x) in own else (x,) for x in leaves]
         return arrays
 
     def _constant(self) -> Array:
@@ -289,7 +289,7 @@ class Output:
 
     def _array(self, k: int, x: Any) -> Array:
         b, kind = self.call.backend, _of_type(x)
-        if kind is self.call.kind:
+        if kind is self.call.kind or kind is b:
             if b.kind(x.dtype) == "other":
                 raise DTypeError(
                     f"The {tree.paths(self.spec, 'output')[k]} has the dtype {dtype_name(x.dtype)}, which is not made of "

@@ -61,6 +61,10 @@ def find_backend(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any = Non
 def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) -> tuple[CompleteBackend, Any]:
     leaves = tree.leaves((tuple(args), dict(kwargs)))
     kinds = [kind for kind in map(_of_type, leaves) if isinstance(kind, CompleteBackend)]
+    hostless = [kind for kind in kinds if not kind.info.arrays]
+    if hostless and name is None:  # traced arrays of a backend that was chosen by name, beside plain ones of its host
+        name = hostless[0]
+        kinds = [kind for kind in kinds if kind is not name] or hostless
     if any(kind is not kinds[0] for kind in kinds):
         where = "; ".join(f"{path} is {kind.name}" for path, kind in _arrays(args, kwargs))
         raise MixedBackendsError(

@@ -128,5 +128,6 @@ VALUE_OF_A_SLICE = (
 )
 CLOSED_OVER = (
     "the function of a custom rule uses an array of a transform that is not among its arguments: the rule says nothing about "
-    "the derivative with respect to it. Pass it as an argument and let the rule cover it, or cut it off with unidiff.stop_gradient."
+    "the derivative with respect to it. Pass it as an argument and let the rule cover it, or cut it off with"
+    " unidiff.stop_gradient."
 )

@@ -28,6 +28,13 @@ class ComplexJacobian(NamedTuple):
         df/dx, of the shape of the output followed by that of z.
     imag : array
         df/dy, of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> block = ud.jacobian(lambda z: z * z)(np.asarray(1.0 + 2.0j))
+    >>> block.real[()], block.imag[()]
+    (np.complex128(2+4j), np.complex128(-4+2j))
     """
 
     real: Any

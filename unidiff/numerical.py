@@ -14,9 +14,9 @@ from unidiff.calls import Call, Output, checked_argnums
 from unidiff.derive import CompleteBackend, basis
 from unidiff.differences import METHODS, Stencil, complex_step, extrapolated, precision, stencil
 from unidiff.errors import ArgumentError, TreeError
-from unidiff.estimate import Estimate
 from unidiff.first_order import _require_scalar, check_callable, sequence
 from unidiff.jacobians import ComplexJacobian
+from unidiff.matrix_free.estimate import Estimate
 
 __all__ = ["grad", "jacobian", "jvp"]
 

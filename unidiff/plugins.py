@@ -176,7 +176,7 @@ def check_info(info: Any) -> None:
         value = getattr(info, field_name)
         if not isinstance(value, kind):
             raise PluginError(f"{field_name} of {info.name!r} must be of type {kind.__name__}, but it is {value!r:.200}.")
-    for field_name in ("arrays", "excludes", "requires"):
+    for field_name in ("arrays", "excludes", "requires", "tested", "test_environment"):
         value = getattr(info, field_name)
         if not (isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value)):
             raise PluginError(f"{field_name} of {info.name!r} must be a tuple of strings, but it is {value!r:.200}.")
@@ -194,7 +194,7 @@ def check_info(info: Any) -> None:
         )
     if not all(root.isidentifier() for root in info.arrays):
         raise PluginError(f"The arrays of {info.name!r} must be a tuple of names of root modules, not {info.arrays!r}.")
-    for requirement in info.requires:
+    for requirement in (*info.requires, *info.tested):
         parse(requirement)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "refresh",
     "register_backend",
     "unmet_requirements",
+    "untested_versions",
 ]
 
 DEFAULT = "numpy"
@@ -96,6 +97,21 @@ def unmet_requirements(info: BackendInfo) -> tuple[str, ...]:
     return tuple(reason for reason in map(unmet, info.requires) if reason is not None)
 
 
+def untested_versions(info: BackendInfo) -> tuple[str, ...]:
+    """Return what is installed in a version that the plugin was not tested with, one sentence for each.
+
+    Parameters
+    ----------
+    info : BackendInfo
+
+    Returns
+    -------
+    tuple of str
+    """
+    reasons = map(unmet, info.tested)
+    return tuple(reason.replace(" is needed, but", " was tested, but") for reason in reasons if reason is not None)
+
+
 def backends(*, installed: bool = True, arrays: bool = False) -> dict[str, BackendInfo]:
     """List the backends without importing any framework.
 
@@ -146,6 +162,29 @@ def register_backend(backend: Backend) -> CompleteBackend:
     ------
     unidiff.errors.PluginError
         If the backend does not satisfy the contract, or an installed plugin has the name.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> class ComplexStep:
+    ...     info = ud.BackendInfo(name="complex_step", api_version=1, factory="my_package:ComplexStep", arrays=())
+    ...
+    ...     def over(self, host):  # the arrays are those of another backend
+    ...         bound = ComplexStep()
+    ...         bound.host = host
+    ...         return bound
+    ...
+    ...     def __getattr__(self, name):  # and so is all but the derivative
+    ...         if name in ("namespace", "device", "to_device", "devices", "asarray", "from_dlpack", "to_numpy"):
+    ...             return getattr(self.host, name)
+    ...         raise AttributeError(name)
+    ...
+    ...     def jvp(self, f, primals, tangents, *, has_aux=False):
+    ...         outs = f(*(x + 1e-200j * t for x, t in zip(primals, tangents)))
+    ...         return tuple(y.real for y in outs), tuple(y.imag / 1e-200 for y in outs)
+    >>> _ = ud.register_backend(ComplexStep())
+    >>> ud.grad(lambda x: x**3, backend="complex_step")(np.asarray(2.0))
+    array(12.)
     """
     check_info(getattr(backend, "info", None))
     completed = _complete(backend)
@@ -302,6 +341,12 @@ def of_type(x: Any) -> Any:
         return TYPES.setdefault(cls, None)
     name = _name_of(cls)
     return TYPES.setdefault(cls, None if name is None else get_backend(name))
+
+
+def of_scalar(x: Any) -> CompleteBackend | None:
+    """Return the backend of the library that a Python number comes from, as NumPy's ``float64`` does; None for any other."""
+    name = _name_of(type(x)) if hasattr(x, "dtype") else None
+    return None if name is None else get_backend(name)
 
 
 def _name_of(cls: type) -> str | None:

@@ -31,14 +31,16 @@ class Hosted:
     Parameters
     ----------
     info : BackendInfo
-        What the plugin registered; dtypes, devices and mutation become those of the host.
+        What the plugin registered; dtypes, devices, mutation and compilation become those of the host.
     host : object
         The backend of the arrays, with every operation.
     """
 
     def __init__(self, info: BackendInfo, host: Any) -> None:
         theirs = host.info.capabilities
-        capabilities = replace(info.capabilities, dtypes=theirs.dtypes, devices=theirs.devices, mutation=theirs.mutation)
+        capabilities = replace(
+            info.capabilities, dtypes=theirs.dtypes, devices=theirs.devices, mutation=theirs.mutation, jit=theirs.jit
+        )
         self.info = replace(info, capabilities=capabilities)
         self.host = host
 

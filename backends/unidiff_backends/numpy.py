@@ -16,12 +16,12 @@ import numpy as np
 from unidiff.engine import EngineBackend, Library
 from unidiff.errors import InPlaceError
 from unidiff.rules import RULES
-from unidiff_backends import numpy_optimizers
-from unidiff_backends.numpy_functions import adopt_functions
-from unidiff_backends.numpy_in_place import FRESH, INTO, simplify
-from unidiff_backends.numpy_natives import NATIVES
-from unidiff_backends.numpy_protocols import NumpyProtocols
-from unidiff_backends.numpy_scatter import scatter_add
+from unidiff_backends._numpy import optimizers
+from unidiff_backends._numpy.functions import adopt_functions
+from unidiff_backends._numpy.in_place import FRESH, INTO, simplify
+from unidiff_backends._numpy.natives import NATIVES
+from unidiff_backends._numpy.protocols import NumpyProtocols
+from unidiff_backends._numpy.scatter import scatter_add
 from unidiff_backends.plugins.numpy import unidiff_register_backends
 from unidiff_backends.scipy_special import special_functions
 
@@ -178,4 +178,4 @@ class NumpyBackend(EngineBackend):
         donate: bool,
     ) -> Any:
         """Return ``(params, slots)`` after a step of an optimizer by blocks, or NotImplemented."""
-        return numpy_optimizers.step(method, params, grads, slots, scalars, donate=donate)
+        return optimizers.step(method, params, grads, slots, scalars, donate=donate)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import unidiff as ud
+from unidiff_conformance.claims import claims
 from unidiff_conformance.refusals import refusals
 from unidiff_conformance.scenario import Rule
 from unidiff_conformance.trial import MismatchError
@@ -212,6 +213,7 @@ def _all() -> tuple[Behaviour, ...]:
         Behaviour("behaviour.shape.jacobian", Rule.SHAPE, _jacobian_shapes),
         Behaviour("behaviour.dtype.python-numbers", Rule.DTYPE, _python_numbers),
         Behaviour("behaviour.dtype.complex-jacobian", Rule.DTYPE, _complex_blocks, EXACT),
+        *(Behaviour(f"behaviour.claim.{name}", Rule.ERRORS, check) for name, check in claims()),
         # What hands plain arrays to the function, as differences do, has nothing to refuse when they are exported.
         *(
             Behaviour(f"behaviour.refusal.{name}", Rule.ERRORS, check, EXACT if name == "from_dlpack" else ())

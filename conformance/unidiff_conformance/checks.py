@@ -9,6 +9,7 @@ import numpy as np
 
 from unidiff_conformance.oracles import oracle, pack
 from unidiff_conformance.scenario import Scenario
+from unidiff_conformance.transform_checks import check_batched, check_compiled, check_derived, is_static
 from unidiff_conformance.trial import Expected, MismatchError, Trial
 
 
@@ -117,13 +118,19 @@ CHECKS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
         "rev-over-fwd": check_reverse_over_forward,
         "rev-over-rev": check_reverse_over_reverse,
         "fwd-over-fwd": check_forward_over_forward,
+        "vmap": check_batched,
+        "jit": check_compiled,
+        "derived": check_derived,
     }
 )
 FIRST_ORDER = frozenset({"value", "jvp", "vjp", "adjoint", "jacfwd", "jacrev"})
+TRANSFORMS = frozenset({"vmap", "jit", "derived"})
 SINGLE_PRECISION = frozenset({"jvp", "vjp", "adjoint"})
 """What is run in single precision: the formulas are those of double precision, the dtypes may not be."""
 
 
+REPRESENTATIVE = frozenset({"jvp", "vjp", "jacfwd", "fwd-over-rev"})
+"""What a quick run does with the others: values are compared by all modes, two that are right are adjoint."""
 QUICK = frozenset({"jvp", "vjp"})
 """What a quick run does with scenarios that represent no clause: both modes in double precision, against the same oracle."""
 
@@ -141,6 +148,8 @@ def modes_of(scenario: Scenario, dtype: str) -> tuple[str, ...]:
         chosen &= SINGLE_PRECISION
     if scenario.is_complex or any(np.iscomplexobj(out) for out in oracle(scenario).value):
         chosen -= {"jacfwd", "jacrev"}
+    if scenario.max_order < 2 or scenario.requires or not is_static(scenario):
+        chosen -= TRANSFORMS
     wanted = oracle(scenario).jacobian.value
     if not np.all(np.isfinite(wanted)):
         rows, columns = wanted.shape

@@ -18,7 +18,8 @@ class Mutant:
     def __init__(self) -> None:
         self.good = ud.get_backend("numpy")
         name = "mutant_" + "".join(f"_{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("_")
-        self.info = replace(self.good.info, name=name, arrays=())
+        capabilities = replace(self.good.info.capabilities, vmap=False, jit=False)
+        self.info = replace(self.good.info, name=name, arrays=(), capabilities=capabilities)
         for operation in ("namespace", "device", "to_device", "devices", "asarray", "from_dlpack", "to_numpy"):
             setattr(self, operation, getattr(self.good, operation))
 
@@ -200,3 +201,71 @@ class PerturbationConfusion(Mutant):
         shifted = [p + 1j * step * t for p, t in zip(primals, tangents, strict=True)]
         outs = f(*shifted)
         return tuple(np.real(o) for o in outs), tuple(np.asarray(np.imag(o) / step) for o in outs)
+
+
+class WrongDevice(Mutant):
+    """Returns derivatives on another device than that of the primal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = lambda x: "elsewhere" if id(x) in self.moved else "cpu"
+        self.moved: dict[int, Any] = {}
+
+    def push(self, tangent: Any) -> Any:
+        self.moved[id(tangent)] = tangent
+        return tangent
+
+
+class FalseClaim(Mutant):
+    """Claims a native operation that it has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = replace(self.info, capabilities=replace(self.info.capabilities, vmap=True))
+
+
+class HiddenAbility(Mutant):
+    """Differentiates dtypes that it does not claim."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = replace(self.info, capabilities=replace(self.info.capabilities, dtypes=frozenset({"float64"})))
+
+
+class LowOrderClaim(Mutant):
+    """Claims that one derivative is all it can take, and takes more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = replace(self.info, capabilities=replace(self.info.capabilities, max_order=1))
+
+
+class WrongBatch(Mutant):
+    """Its own vmap returns the slices in reverse order, with the first one spoilt."""
+
+    def vmap(self, f: Callable[..., Any], args: Sequence[Any], batched: Sequence[bool], size: int, **options: Any) -> Any:
+        outs = self.good.vmap(f, args, batched, size, **options)
+        return tuple(out * (1 + np.arange(size).reshape(-1, *[1] * (out.ndim - 1))) for out in outs)
+
+
+class WrongCompilation(Mutant):
+    """What it compiles keeps the value of the first call."""
+
+    def jit(self, f: Callable[..., Any], **_: Any) -> Any:
+        kept: list[Any] = []
+
+        def compiled(*arrays: Any) -> Any:
+            kept.append(f(*arrays))
+            return kept[0] if len(kept) == 1 else tuple(2 * out for out in kept[0])
+
+        return compiled
+
+
+class WrongInReverseAlone(Mutant):
+    """Reverse mode is wrong, which shows in all that is derived from it."""
+
+    def jvp(self, f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+        return self.good.jvp(f, primals, tangents, has_aux=has_aux)
+
+    def push(self, tangent: Any) -> Any:
+        return -tangent

@@ -1,51 +1,64 @@
-"""What a run looks like on a terminal and in a file."""
+"""What a run looks like on a terminal."""
 
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from unidiff_conformance.results import Result, Status, count
-from unidiff_conformance.waivers import Waiver
 
-SCHEMA = 1
-"""Version of the layout of the JSON file."""
 WORST = 5
 """How many of the largest errors are listed."""
 SHOWN = 40
-"""How many failures are printed; the JSON file has all."""
+"""How many failures are printed; files have all."""
+
+
+class Progress(Protocol):
+    """Takes what has become of an item."""
+
+    def __call__(self, id: str, results: Sequence[Result], /) -> None:
+        """Show it."""
 
 
 @contextmanager
-def progress(backend: str, total: int, enabled: bool) -> Iterator[Callable[[str], None]]:
-    """Show which case is running; yields a function to be called with the id of each case once it is done."""
+def progress(backend: str, total: int, enabled: bool) -> Iterator[Progress]:
+    """Show how far a run is, its largest error and its failures; yields what is to be called with each item once it is done."""
     if not enabled:
-        yield lambda _: None
+        yield lambda _id, _results: None
         return
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
     except ImportError:
         yield _counter(backend, total)
         return
     columns = (
-        TextColumn("{task.fields[backend]:<12}"),
+        TextColumn("{task.fields[backend]:<16}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("[red]{task.fields[failed]}[/red] worst {task.fields[worst]}  {task.description}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, backend=backend)
-        yield lambda case: bar.update(task, advance=1, description=case)
+    failed, worst = 0, ""
+    largest = 0.0
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, backend=backend, failed="", worst="")
+
+        def advance(id: str, results: Sequence[Result]) -> None:
+            nonlocal failed, worst, largest
+            failed += sum(r.failed for r in results)
+            top = max((r for r in results if r.status is Status.PASS), key=lambda r: r.units, default=None)
+            if top is not None and top.units > largest:
+                largest, worst = top.units, f"{top.units:.2f} in {top.id}"
+            bar.update(task, advance=1, description=id, failed=f"{failed} failed" if failed else "", worst=worst)
+
+        yield advance
 
 
-def _counter(backend: str, total: int) -> Callable[[str], None]:
+def _counter(backend: str, total: int) -> Progress:
     done = 0
 
-    def advance(_: str) -> None:
+    def advance(_id: str, _results: Sequence[Result]) -> None:
         nonlocal done
         done += 1
         print(f"\r{backend} {done}/{total}", end="\n" if done == total else "", flush=True)
@@ -84,37 +97,23 @@ def failures(results: Sequence[Result]) -> str:
     """Return what failed and the command that runs it again, one paragraph each."""
     failed = [r for r in results if r.failed]
     paragraphs = [
-        f"{r.backend}  {r.case}  {r.status.value} {r.kind}\n    {r.message.splitlines()[0]}\n    {r.reproduce}"
+        f"{r.backend}  {r.case}  {r.status.value} {r.kind}\n    {(r.message.splitlines() or [''])[0]}\n    {r.reproduce}"
         for r in failed[:SHOWN]
     ]
     if len(failed) > SHOWN:
-        paragraphs.append(f"... and {len(failed) - SHOWN} more, which --json FILE lists")
+        paragraphs.append(f"... and {len(failed) - SHOWN} more, which --json, --junit and --html list")
     return "\n".join(paragraphs)
 
 
-def write_json(path: Path, results: Sequence[Result], stale: dict[str, list[Waiver]]) -> None:
-    """Write every result to a file."""
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "totals": {
-            backend: {status.value: n for status, n in count(r for r in results if r.backend == backend).items()}
-            for backend in dict.fromkeys(r.backend for r in results)
-        },
-        "unmatched_waivers": {backend: [waiver.cases for waiver in waivers] for backend, waivers in stale.items()},
-        "results": [_record(r) for r in results],
-    }
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def _record(r: Result) -> dict[str, Any]:
-    units = r.units if math.isfinite(r.units) else None
-    return {
-        "backend": r.backend,
-        "id": r.id,
-        "dtype": r.dtype,
-        "mode": r.mode,
-        "status": r.status.value,
-        "kind": r.kind,
-        "message": r.message,
-        "error_in_tolerances": units,
-    }
+def text(results: Sequence[Result], claims: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> str:
+    """Return all that is printed at the end of a run."""
+    parts = [summary(results)] if results else []
+    if largest := worst(results):
+        parts.append(f"Largest errors, in units of the tolerance:\n{largest}")
+    if failed := failures(results):
+        parts.append(failed)
+    parts += [f"{name}: {problem}" for name, lines in problems.items() for problem in lines]
+    if claims:
+        width = max(map(len, claims))
+        parts.append("\n".join(f"{name:<{width}}  {claim}" for name, claim in claims.items()))
+    return "\n\n".join(parts)

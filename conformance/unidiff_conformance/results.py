@@ -1,8 +1,10 @@
 """Outcomes of cases, and what they amount to."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 
 class Status(Enum):
@@ -10,10 +12,16 @@ class Status(Enum):
 
     PASS = "pass"  # noqa: S105 - a status, not a secret
     FAIL = "fail"
+    CRASH = "crash"
+    TIMEOUT = "time-out"
     WAIVED = "waived"
     UNEXPECTED_PASS = "unexpected pass"  # noqa: S105 - the same
     UNSUPPORTED = "unsupported"
     NOT_RUN = "not run"
+
+
+FAILURES = frozenset({Status.FAIL, Status.CRASH, Status.TIMEOUT, Status.UNEXPECTED_PASS})
+"""With any of these a backend cannot be called conformant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,10 @@ class Result:
         What was expected and what came, or why the case was not run.
     units : float
         The largest error in units of the tolerance.
+    seconds : float
+        How long it took.
+    inputs : str
+        The point, where the case failed.
     """
 
     backend: str
@@ -42,6 +54,8 @@ class Result:
     kind: str = ""
     message: str = ""
     units: float = 0.0
+    seconds: float = 0.0
+    inputs: str = ""
 
     @property
     def case(self) -> str:
@@ -54,14 +68,56 @@ class Result:
         return self.id.split(".")[0]
 
     @property
+    def function(self) -> str:
+        """The category and the function that is tested."""
+        return ".".join(self.id.split(".")[:2])
+
+    @property
     def failed(self) -> bool:
         """Whether the backend cannot be called conformant with this."""
-        return self.status in (Status.FAIL, Status.UNEXPECTED_PASS)
+        return self.status in FAILURES
 
     @property
     def reproduce(self) -> str:
         """The command that runs this case alone."""
-        return f"python -m unidiff_conformance --backend {self.backend} --dtype {self.dtype} --mode {self.mode} -k '={self.id}'"
+        return f"unidiff conformance run {self.backend} --dtype {self.dtype} --mode {self.mode} -k '={self.id}'"
+
+    def record(self) -> dict[str, Any]:
+        """Return the result as plain data, ready for JSON, where an infinite error is null."""
+        return {
+            "backend": self.backend,
+            "id": self.id,
+            "dtype": self.dtype,
+            "mode": self.mode,
+            "status": self.status.value,
+            "kind": self.kind,
+            "message": self.message,
+            "error_in_tolerances": self.units if math.isfinite(self.units) else None,
+            "seconds": round(self.seconds, 4),
+            "inputs": self.inputs,
+        }
+
+
+def from_record(record: Mapping[str, Any]) -> Result:
+    """Undo `Result.record`.
+
+    Raises
+    ------
+    ValueError
+        If this is no record of a result.
+    """
+    try:
+        values = dict(record)
+        units = values.pop("error_in_tolerances")
+        status = Status(values.pop("status"))
+        return Result(**values, status=status, units=math.inf if units is None else units)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no record of a result: {record!r:.200}") from error
+
+
+def with_status(result: Result, status: Status, message: str) -> Result:
+    """Return a result with another outcome."""
+    return replace(result, status=status, message=message)
 
 
 def count(results: Iterable[Result]) -> dict[Status, int]:

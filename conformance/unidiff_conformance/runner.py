@@ -1,26 +1,30 @@
-"""Runs scenarios and behaviours on backends."""
+"""Runs scenarios and behaviours on backends, in this process."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import unidiff as ud
 from unidiff_conformance.behaviours import BEHAVIOURS, Behaviour
-from unidiff_conformance.checks import CHECKS, QUICK, modes_of, run_check
-from unidiff_conformance.results import Result, Status
+from unidiff_conformance.checks import CHECKS, run_check
+from unidiff_conformance.profiles import BEHAVIOUR, modes_in
+from unidiff_conformance.results import Result, Status, with_status
 from unidiff_conformance.scenario import Scenario
-from unidiff_conformance.scenarios import representatives, scenarios
+from unidiff_conformance.scenarios import scenarios
 from unidiff_conformance.trial import MismatchError, Trial
 from unidiff_conformance.waivers import Waiver
 
 DTYPES = ("float64", "float32", "complex128", "complex64")
-BEHAVIOUR = "behaviour"
 MODES = (*CHECKS, BEHAVIOUR)
+FULL = ("full",)
 _COMPANIONS = {
     "float64": ("float64",),
     "float32": ("float32",),
     "complex128": ("float64", "complex128"),
     "complex64": ("float32", "complex64"),
 }
+_SHOWN = 1000
 
 
 def select(pattern: str = "") -> list[Scenario | Behaviour]:
@@ -51,7 +55,9 @@ def run(
     dtypes: Sequence[str] = DTYPES,
     modes: Collection[str] = MODES,
     waivers: Sequence[Waiver] = (),
-    quick: bool = False,
+    profiles: Collection[str] = FULL,
+    skip: Collection[str] = (),
+    starting: Callable[[str, str, str], None] = lambda *_: None,
 ) -> Iterator[Result]:
     """Run scenarios and behaviours on one backend.
 
@@ -65,9 +71,12 @@ def run(
         What of it to run.
     waivers : sequence of Waiver
         Deviations that are known. A case that is waived has to fail, and as the waiver says.
-    quick : bool
-        Whether to run special points and one scenario of each function and clause in full, and of the others first
-        derivatives only.
+    profiles : collection of str
+        Names of profiles or selections.
+    skip : collection of str
+        Names of cases to leave out.
+    starting : callable
+        Called with id, dtype and mode before each case.
 
     Yields
     ------
@@ -78,11 +87,12 @@ def run(
     for item in items:
         for dtype in item.dtypes:
             if dtype in reasons:
-                wanted = [mode for mode in _modes(item, dtype, quick) if mode in modes]
+                chosen = [m for m in modes_in(item, dtype, profiles) if m in modes and f"{item.id}:{dtype}:{m}" not in skip]
                 if reasons[dtype]:
-                    yield from (Result(backend, item.id, dtype, m, Status.NOT_RUN, message=reasons[dtype]) for m in wanted)
+                    yield from (Result(backend, item.id, dtype, m, Status.NOT_RUN, message=reasons[dtype]) for m in chosen)
                 else:
-                    yield from (_judge(result, waivers) for result in _run_item(loaded, item, dtype, wanted))
+                    for result in _run_item(loaded, item, dtype, chosen, starting):
+                        yield judge(result, waivers)
 
 
 def unmatched(waivers: Sequence[Waiver], results: Sequence[Result]) -> list[Waiver]:
@@ -90,22 +100,18 @@ def unmatched(waivers: Sequence[Waiver], results: Sequence[Result]) -> list[Waiv
     return [waiver for waiver in waivers if not any(waiver.matches(result.case) for result in results)]
 
 
-def _modes(item: Scenario | Behaviour, dtype: str, quick: bool) -> tuple[str, ...]:
-    if isinstance(item, Behaviour):
-        return (BEHAVIOUR,)
-    if not quick or item.id in representatives():
-        return modes_of(item, dtype)
-    return tuple(mode for mode in modes_of(item, dtype) if mode in QUICK) if dtype == item.dtypes[0] else ()
-
-
-def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Sequence[str]) -> Iterator[Result]:
+def _run_item(
+    backend: Any, item: Scenario | Behaviour, dtype: str, modes: Sequence[str], starting: Callable[[str, str, str], None]
+) -> Iterator[Result]:
     missing = [name for name in _required(item) if not getattr(backend.info.capabilities, name)]
     trial: Trial | None = None
     for mode in modes:
+        result = Result(backend.name, item.id, dtype, mode, Status.PASS)
         if missing:
-            message = f"the backend does not claim {', '.join(missing)}"
-            yield Result(backend.name, item.id, dtype, mode, Status.UNSUPPORTED, message=message)
+            yield with_status(result, Status.UNSUPPORTED, f"the backend does not claim {', '.join(missing)}")
             continue
+        starting(item.id, dtype, mode)
+        start = perf_counter()
         try:
             if isinstance(item, Behaviour):
                 units = _run_behaviour(item, backend, dtype)
@@ -114,9 +120,16 @@ def _run_item(backend: Any, item: Scenario | Behaviour, dtype: str, modes: Seque
                 units = run_check(trial, mode)
         except MismatchError as error:
             message = str(error).removeprefix(f"{error.kind}: ")
-            yield Result(backend.name, item.id, dtype, mode, Status.FAIL, error.kind, message, error.units)
+            wrong = replace(result, status=Status.FAIL, kind=error.kind, message=message, units=error.units)
+            yield replace(wrong, seconds=perf_counter() - start, inputs=_point(item))
         else:
-            yield Result(backend.name, item.id, dtype, mode, Status.PASS, units=units)
+            yield replace(result, units=units, seconds=perf_counter() - start)
+
+
+def _point(item: Scenario | Behaviour) -> str:
+    if isinstance(item, Behaviour):
+        return ""
+    return "; ".join(f"{data.shape} {list(data.values)}" for data in item.inputs)[:_SHOWN]
 
 
 def _required(item: Scenario | Behaviour) -> set[str]:
@@ -142,17 +155,15 @@ def _run_behaviour(item: Behaviour, backend: Any, dtype: str) -> float:
     return 0.0
 
 
-def _judge(result: Result, waivers: Sequence[Waiver]) -> Result:
+def judge(result: Result, waivers: Sequence[Waiver]) -> Result:
     """Apply the first waiver about a case."""
     waiver = next((w for w in waivers if w.matches(result.case)), None)
-    if waiver is None or result.status not in (Status.PASS, Status.FAIL):
+    if waiver is None or result.status in (Status.UNSUPPORTED, Status.NOT_RUN):
         return result
     if result.status is Status.PASS:
-        return _with(result, Status.UNEXPECTED_PASS, f"waived, but passes: {waiver.reason}")
+        return with_status(result, Status.UNEXPECTED_PASS, f"waived, but passes: {waiver.reason}")
     if result.kind != waiver.expect:
-        return _with(result, Status.FAIL, f"waived as {waiver.expect}, but: {result.message}")
-    return _with(result, Status.WAIVED, waiver.reason)
-
-
-def _with(r: Result, status: Status, message: str) -> Result:
-    return Result(r.backend, r.id, r.dtype, r.mode, status, r.kind, message, r.units)
+        return with_status(result, result.status, f"waived as {waiver.expect}, but: {result.message}")
+    if waiver.expired:
+        return with_status(result, result.status, f"the waiver expired on {waiver.expires}; {result.message}")
+    return with_status(result, Status.WAIVED, waiver.reason)

@@ -1,10 +1,28 @@
 """Known deviations of a backend: cases that are run and expected to fail, each with a reason."""
 
+import operator
+import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from fnmatch import fnmatchcase
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+KINDS = frozenset("accuracy exception dtype shape type device missing mutation behaviour crash time-out".split())
+"""How a case can fail; see `MismatchError.kind`."""
+_CONDITION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(<=|>=|==|!=|<|>)\s*([0-9]+(?:\.[0-9]+)*)")
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 class WaiverError(ValueError):
@@ -20,17 +38,23 @@ class Waiver:
     cases : str
         Patterns of cases ``id:dtype:mode`` as of `fnmatch`, separated by blanks.
     expect : str
-        How they fail: "accuracy", "exception", "dtype", and so on, as `MismatchError.kind`.
+        How they fail, one of `KINDS`.
     reason : str
         Why they fail and cannot be mended.
     link : str
         Where it is reported or documented.
+    when : str
+        Versions for which it holds, such as ``"torch<2.14"``; all if empty.
+    expires : str
+        The last day on which it holds, as ``"2027-03-01"``; no end if empty.
     """
 
     cases: str
     expect: str
     reason: str
     link: str
+    when: str = ""
+    expires: str = ""
 
     def matches(self, case: str) -> bool:
         """Say whether the waiver is about a case."""
@@ -39,6 +63,24 @@ class Waiver:
     def concerns(self, id: str) -> bool:
         """Say whether any case of a scenario may match."""
         return any(fnmatchcase(id, pattern.split(":")[0]) for pattern in self.cases.split())
+
+    @property
+    def applies(self) -> bool:
+        """Whether the versions that are installed are those it is about."""
+        found = _CONDITION.fullmatch(self.when)
+        if found is None:
+            return True
+        name, compare, wanted = found.groups()
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return False
+        return _COMPARE[compare](*_padded(_release(installed), _release(wanted)))
+
+    @property
+    def expired(self) -> bool:
+        """Whether its last day has passed."""
+        return bool(self.expires) and date.fromisoformat(self.expires) < date.today()
 
 
 def read_waivers(path: Path) -> tuple[Waiver, ...]:
@@ -52,13 +94,18 @@ def read_waivers(path: Path) -> tuple[Waiver, ...]:
     Returns
     -------
     tuple of Waiver
+        Those that apply to the versions that are installed.
 
     Raises
     ------
     WaiverError
-        If the file is not of this form.
+        If the file cannot be read or is not of this form.
     """
-    return _parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WaiverError(f"{path}: {error}") from error
+    return _parse(text, str(path))
 
 
 def waivers_of(backend: str) -> tuple[Waiver, ...]:
@@ -69,12 +116,42 @@ def waivers_of(backend: str) -> tuple[Waiver, ...]:
 
 def _parse(text: str, where: str) -> tuple[Waiver, ...]:
     try:
-        tables = tomllib.loads(text).get("waiver", [])
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WaiverError(f"{where}: {error}") from error
-    fields = tuple(Waiver.__dataclass_fields__)
-    for number, table in enumerate(tables, start=1):
-        wrong = [key for key in fields if not isinstance(table.get(key), str) or not table[key].strip()]
-        if wrong or set(table) - set(fields):
-            raise WaiverError(f"{where}: waiver {number} needs the non-empty strings {', '.join(fields)} and nothing else")
-    return tuple(Waiver(**table) for table in tables)
+    tables = document.pop("waiver", [])
+    if document or not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+        raise WaiverError(f"{where}: a file of waivers consists of tables [[waiver]] and nothing else")
+    waivers = tuple(_waiver(table, f"{where}: waiver {number}") for number, table in enumerate(tables, start=1))
+    return tuple(waiver for waiver in waivers if waiver.applies)
+
+
+def _waiver(table: dict[str, Any], where: str) -> Waiver:
+    known = {field.name: field.default is MISSING for field in fields(Waiver)}
+    wrong = [key for key, value in table.items() if not (isinstance(value, str) and value.strip())]
+    lacking = [key for key, needed in known.items() if needed and key not in table]
+    if wrong or lacking or table.keys() - known.keys():
+        needed, optional = ([key for key, is_needed in known.items() if is_needed == flag] for flag in (True, False))
+        raise WaiverError(
+            f"{where} needs the non-empty strings {', '.join(needed)} and takes {', '.join(optional)}, nothing else"
+        )
+    waiver = Waiver(**table)
+    if waiver.expect not in KINDS:
+        raise WaiverError(f"{where} expects {waiver.expect!r}, which is none of {', '.join(sorted(KINDS))}")
+    if waiver.when and not _CONDITION.fullmatch(waiver.when):
+        raise WaiverError(f"{where}: the condition {waiver.when!r} is not like 'torch<2.14'")
+    try:
+        date.fromisoformat(waiver.expires or "2000-01-01")
+    except ValueError as error:
+        raise WaiverError(f"{where}: the date {waiver.expires!r} is not like '2027-03-01'") from error
+    return waiver
+
+
+def _release(version: str) -> tuple[int, ...]:
+    leading = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
+    return tuple(map(int, leading[0].split("."))) if leading else ()
+
+
+def _padded(*releases: tuple[int, ...]) -> list[tuple[int, ...]]:
+    length = max(map(len, releases))
+    return [release + (0,) * (length - len(release)) for release in releases]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from unidiff_backends.numpy_natives import NATIVES
+from unidiff_backends._numpy.natives import NATIVES
 
 import unidiff as ud
 
@@ -61,6 +61,95 @@ def test_matmul(name, dtype):
         found, expected = NATIVES["matmul"](a, b), np.matmul(a, b)
         np.testing.assert_array_equal(found, expected)  # of small integers: exact in any order of summation
         assert (found.dtype, np.shape(found)) == (expected.dtype, np.shape(expected))
+
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "reversed": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "strided": lambda x: np.repeat(x, 2, -1)[..., ::2],
+    "rows of more": lambda x: np.concatenate([x, x], -1)[..., : x.shape[-1]],
+    "repeated": lambda x: np.broadcast_to(x[..., :1], x.shape),
+    "unaligned": lambda x: np.frombuffer(b"-" + x.tobytes() + b"-", np.uint8)[1:-1].view(x.dtype).reshape(x.shape),
+}
+FACTOR_SHAPES = [
+    *[((m, k), (k, n)) for m in (1, 2, 7, 40) for k in (1, 3, 16, 0) for n in (1, 2, 8, 31)],
+    *[((m, k), (k,)) for m in (1, 2, 17) for k in (1, 5, 33)],
+    *[((k,), (k, n)) for n in (1, 2, 17) for k in (1, 5, 33)],
+    *[((k,), (k,)) for k in (1, 2, 9, 100)],
+]
+
+
+def draw(dtype, shape):
+    x = random.normal(size=shape) * 10
+    return (x + 1j * random.normal(size=shape) if np.dtype(dtype).kind == "c" else x).astype(dtype)
+
+
+def assert_same_bits(found, expected):
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert (found.dtype, found.shape, found.tobytes()) == (expected.dtype, expected.shape, expected.tobytes())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128, np.int32])
+@pytest.mark.parametrize("first", LAYOUTS)
+@pytest.mark.parametrize("second", LAYOUTS)
+def test_products_have_the_bits_of_matmul(first, second, dtype):
+    for one, other in FACTOR_SHAPES:
+        a, b = LAYOUTS[first](draw(dtype, one)), LAYOUTS[second](draw(dtype, other))
+        assert_same_bits(NATIVES["matmul"](a, b), np.matmul(a, b))
+        if a.ndim == b.ndim == 2:
+            assert_same_bits(NATIVES["matmul"](a, a.T), np.matmul(a, a.T))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128, np.int32, np.uint8])
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "max", "min"])
+def test_reductions_have_the_bits_of_numpy(name, dtype):
+    for shape in [(), (5,), (3, 4), *((9000 // n, n) for n in range(1, 10)), (20, 100, 3)]:
+        for layout in ("C", "F", "strided"):
+            x = draw(dtype, shape)
+            x = LAYOUTS[layout](x) if shape else x
+            for axis in (None, -1, 0) if shape else (None,):
+                for keepdims in (False, True):
+                    with np.errstate(all="ignore"):
+                        expected = getattr(np, name)(x, axis=axis, keepdims=keepdims)
+                        assert_same_bits(NATIVES[name](x, axis=axis, keepdims=keepdims), expected)
+
+
+EXPONENTS = [0, 1, 2, 3, 2.0, 0.5, -1, -0.5, 1.5]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128, np.int32])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_powers_have_the_bits_of_numpy(compiled, dtype):
+    exponents = EXPONENTS if np.dtype(dtype).kind in "fc" else [0, 1, 2, 3]
+    special = np.asarray([np.inf, -np.inf, np.nan, 0.0, -0.0, -2.0] if np.dtype(dtype).kind in "fc" else [0, -2]).astype(dtype)
+    for x in (draw(dtype, 40), special, draw(dtype, ()), draw(dtype, (1,))[0]):
+        for exponent in exponents:
+            power = ud.jit(lambda x, e=exponent: ud.array_namespace(x).pow(x, e)) if compiled else NATIVES["pow"]
+            with np.errstate(all="ignore"):
+                assert_same_bits(power(x) if compiled else power(x, exponent), np.power(x, exponent))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_compiled_products_have_the_bits_of_matmul(layout, dtype):
+    for one, other in [((3, 4), (4, 2)), ((2, 1), (1, 5)), ((4,), (4, 3)), ((2, 3), (3,)), ((5,), (5,))]:
+        a, b = (LAYOUTS[layout](draw(dtype, shape)) for shape in (one, other))
+        assert_same_bits(ud.jit(lambda a, b: ud.array_namespace(a).matmul(a, b))(a, b), np.matmul(a, b))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "axis"),
+    [*((name, (3,), axis) for name in ("mean", "sum", "max") for axis in (5, (0, 1))), ("mean", (), 0), ("mean", (), -1)],
+)
+def test_reductions_refuse_axes_as_numpy_does(name, shape, axis):
+    with pytest.raises(np.exceptions.AxisError):
+        NATIVES[name](np.ones(shape), axis=axis)
+
+
+def test_transposing_a_scalar_raises_as_numpy_does():
+    with pytest.raises(ValueError, match="at least 2-dimensional"):
+        NATIVES["matrix_transpose"](np.float64(1))
 
 
 @pytest.mark.parametrize(

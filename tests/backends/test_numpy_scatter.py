@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from unidiff_backends.numpy_scatter import element_numbers, scatter_add
+from unidiff_backends._numpy.scatter import element_numbers, scatter_add
 
 SHAPE = (5, 6, 7, 8)
 PARTS = (

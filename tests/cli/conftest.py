@@ -1,5 +1,6 @@
 """An environment with distributions made up by a test."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ def add_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             (site / path).write_text(source)
             monkeypatch.delitem(sys.modules, path.removesuffix(".py"), raising=False)  # as another test may have left it
         monkeypatch.syspath_prepend(str(site))
+        if chosen := os.environ.get("UNIDIFF_LOAD_PLUGINS"):  # the tests load some plugins only: these, too
+            monkeypatch.setenv("UNIDIFF_LOAD_PLUGINS", ",".join([chosen, *(plugins or {})]))
         registry.refresh()
         return site
 

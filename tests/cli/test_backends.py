@@ -7,7 +7,7 @@ import pytest
 
 import unidiff as ud
 from unidiff.cli import main
-from unidiff.cli.backends import describe, library_versions, markdown
+from unidiff.cli.backends import describe, device_name, library_versions, markdown
 
 ABSENT = ud.BackendInfo(
     name="absent", api_version=1, factory="a.b:C", arrays=(), requires=("no-such-library>=1",), install="pip install it"
@@ -37,7 +37,7 @@ def test_devices_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) ->
     assert main(["backends", "--json", "--devices"]) == 0
     for record in json.loads(capsys.readouterr().out):
         if record["status"] == "installed":
-            assert record["devices"] == [str(device) for device in ud.get_backend(record["name"]).devices()]
+            assert record["devices"] == [device_name(device) for device in ud.get_backend(record["name"]).devices()]
             assert record["devices"]
 
 
@@ -74,3 +74,32 @@ def test_markdown_has_a_column_for_each_backend() -> None:
     assert "| forward mode | derived | native |" in lines
     assert "| highest order of derivative | 2 | any |" in lines
     assert "| item assignment inside the function | no | yes |" in lines
+    assert "| exact derivatives | yes | yes |" in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("cpu", "cpu"),
+        ("cuda:0", "cuda:0"),
+        ("<CUDA Device 0>", "<CUDA Device 0>"),
+        ("xp.Device('one')", "one"),
+        ("f(1)", "f(1)"),
+    ],
+)
+def test_names_of_devices(text: str, name: str) -> None:
+    class Device:
+        def __str__(self) -> str:
+            return text
+
+    assert device_name(Device()) == name
+
+
+def test_text_tells_backends_that_are_chosen_by_name_and_what_they_are_worth(plain_console, capsys) -> None:
+    assert main(["backends"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    for name in ("finite", "zero"):
+        assert "by name, arrays of any library" in rows[name]
+    assert "errors of the order eps**0.8" in rows["finite"]
+    assert "errors of the order 1" in rows["zero"]
+    assert "errors" not in rows["numpy"]

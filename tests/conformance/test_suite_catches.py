@@ -36,6 +36,13 @@ CAUGHT = [
     (mutants.CalledTwice, "behaviour.one-call.reverse", "behaviour", "behaviour"),
     (mutants.CutBranch, "elementwise.multiply.same-shape", "vjp", "accuracy"),
     (mutants.PerturbationConfusion, "behaviour.perturbation-confusion.forward-over-forward", "behaviour", "behaviour"),
+    (mutants.WrongDevice, "elementwise.sin.matrix", "vjp", "device"),
+    (mutants.FalseClaim, "behaviour.claim.vmap", "behaviour", "behaviour"),
+    (mutants.HiddenAbility, "behaviour.claim.dtypes", "behaviour", "behaviour"),
+    (mutants.LowOrderClaim, "behaviour.claim.max_order", "behaviour", "behaviour"),
+    (mutants.WrongBatch, "program.model.mlp", "vmap", "accuracy"),
+    (mutants.WrongCompilation, "program.model.mlp", "jit", "accuracy"),
+    (mutants.WrongInReverseAlone, "program.model.mlp", "derived", "accuracy"),
 ]
 
 
@@ -89,3 +96,8 @@ def test_a_waived_case_that_passes_fails(registered: str) -> None:
     (result,) = run(registered, select("=elementwise.floor.matrix"), dtypes=["float64"], modes=["jvp"], waivers=[waiver])
     assert result.status is Status.UNEXPECTED_PASS
     assert result.failed
+
+
+def test_every_mutant_is_in_the_table():
+    zoo = {cls for cls in vars(mutants).values() if isinstance(cls, type) and issubclass(cls, mutants.Mutant)}
+    assert zoo - {mutants.Mutant} == {mutant for mutant, *_ in CAUGHT}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from unidiff import errors
-from unidiff.engine import replay
-from unidiff.engine.optimize_program import optimize
-from unidiff.engine.recording_backend import record
+from unidiff.engine.compiling import replay
+from unidiff.engine.compiling.optimize_program import optimize
+from unidiff.engine.compiling.recording_backend import record
 
 
 def program_of(engine, f, *arrays):

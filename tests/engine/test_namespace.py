@@ -200,3 +200,12 @@ def test_dlpack_of_constants_only(engine):
 
 def test_namespace_by_name_and_by_array_is_one():
     assert ud.namespace("numpy") is ud.array_namespace(np.ones(2)) is ud.get_backend("numpy").backend.domain.plain
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_asarray_of_nested_scalars_keeps_every_dtype(dtype, engine):
+    xp = engine.domain.traced
+    a = xp.asarray([1, 0], dtype=getattr(xp, dtype))
+    found = xp.asarray([[a[0], a[1]], [a[1], a[0]]])
+    assert found.dtype == a.dtype
+    np.testing.assert_array_equal(engine.to_numpy(found._value), np.asarray([[1, 0], [0, 1]]).astype(dtype))

@@ -17,6 +17,12 @@ RANDOM = [
 PATTERNS = [BAND, ARROW, np.ones((3, 5), bool), np.zeros((0, 3), bool), *RANDOM]
 
 
+@pytest.mark.parametrize("color", [sparse.column_coloring, sparse.row_coloring, sparse.star_coloring])
+def test_colorings_refuse_what_is_no_pattern(color):
+    with pytest.raises(ArgumentError, match="from_dense"):
+        color([[1, 0], [0, 1]])
+
+
 @pytest.mark.parametrize("matrix", PATTERNS, ids=lambda m: "x".join(map(str, m.shape)))
 def test_no_row_has_two_columns_of_a_color(matrix):
     pattern = sparse.SparsityPattern.from_dense(matrix.tolist() if matrix.size else matrix)

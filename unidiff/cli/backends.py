@@ -58,6 +58,13 @@ def library_versions(info: BackendInfo) -> dict[str, str | None]:
     return versions
 
 
+def device_name(device: Any) -> str:
+    """Return what a device is called: of ``library.Device('name')``, the text of a device without one of its own, the name."""
+    text = str(device)
+    call = re.fullmatch(r"[\w.]+\((['\"])(.*)\1\)", text)
+    return call[2] if call else text
+
+
 def describe(info: BackendInfo, *, with_devices: bool = False) -> dict[str, Any]:
     """Return what is known of a backend as plain data; its library is imported only to list devices.
 
@@ -80,6 +87,7 @@ def describe(info: BackendInfo, *, with_devices: bool = False) -> dict[str, Any]
     record: dict[str, Any] = {
         "name": info.name,
         "library": info.library,
+        "arrays": list(info.arrays),
         "status": "installed" if not unmet else "not installed" if missing else "wrong version",
         "versions": versions,
         "unmet": list(unmet),
@@ -87,13 +95,14 @@ def describe(info: BackendInfo, *, with_devices: bool = False) -> dict[str, Any]
         "api_version": info.api_version,
         "modes": sorted(capabilities.modes),
         "max_order": capabilities.max_order,
+        "accuracy": capabilities.accuracy,
         "dtypes": sorted(capabilities.dtypes),
         "device_kinds": sorted(capabilities.devices),
         **{flag: getattr(capabilities, flag) for flag in FLAGS},
     }
     if with_devices and not unmet:
         try:
-            record["devices"] = [str(device) for device in registry.get_backend(info.name).devices()]
+            record["devices"] = [device_name(device) for device in registry.get_backend(info.name).devices()]
         except errors.BackendLoadError as error:
             record["status"], record["unmet"] = "broken", [str(error)]
     return record
@@ -106,7 +115,11 @@ def show(records: Sequence[dict[str, Any]], console: Console, *, with_devices: b
         if record["status"] == "installed":
             versions = " ".join(f"{name} {version}" for name, version in record["versions"].items())
             devices = record["devices"] if with_devices else record["device_kinds"]
+            if not record["arrays"]:
+                versions, devices = f"{versions} by name, arrays of any library".strip(), ["as the arrays"]
             able = [*record["modes"], *(name for flag, name in FLAGS.items() if record[flag])]
+            if record["accuracy"] < 1:
+                able.append(f"errors of the order {order(record['accuracy'])}")
             rows.append([record["name"], versions, ", ".join(devices), ", ".join(able)])
     console.table(["backend", "version", "devices" if with_devices else "kinds of devices", "capabilities"], rows)
     for record in records:
@@ -119,6 +132,11 @@ def show(records: Sequence[dict[str, Any]], console: Console, *, with_devices: b
         console.print(f"{plugin.name}: broken ({plugin.phase} of {plugin.origin}), see 'unidiff doctor'")
     if not with_devices:
         console.print("'unidiff backends --devices' asks each library for the devices of this machine.")
+
+
+def order(accuracy: float) -> str:
+    """Return the order of the errors that an accuracy of `Capabilities` stands for."""
+    return f"eps**{accuracy:.2g}" if accuracy else "1"
 
 
 def markdown(infos: Sequence[BackendInfo]) -> str:
@@ -137,6 +155,7 @@ def yes(value: bool) -> str:
 CELLS: dict[str, Any] = {
     "forward mode": lambda c: "native" if "forward" in c.modes else "derived",
     "reverse mode": lambda c: "native" if "reverse" in c.modes else "derived",
+    "exact derivatives": lambda c: yes(c.exact),
     "highest order of derivative": lambda c: "any" if c.max_order is None else str(c.max_order),
     "dtypes": lambda c: ", ".join(sorted(c.dtypes)),
     "kinds of devices": lambda c: ", ".join(sorted(c.devices)),

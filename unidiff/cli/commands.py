@@ -40,6 +40,12 @@ class Command(NamedTuple):
 OWN = (
     Command("backends", "list the backends: versions, devices and capabilities", "unidiff.cli.backends:configure"),
     Command("doctor", "look for broken plugins, wrong versions and mixed-up files", "unidiff.cli.doctor:configure"),
+    Command(
+        "new-backend",
+        "write a plugin for an array library, as a project of its own",
+        "unidiff.cli.new_backend.command:configure",
+    ),
+    Command("check", "check the derivatives of a function of your own on every backend", "unidiff.cli.check:configure"),
     Command("demo", "optimize the same functions on every backend and compare", "unidiff.cli.demo.command:configure"),
 )
 

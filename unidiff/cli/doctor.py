@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from unidiff import errors, registry
 from unidiff.backend import BackendInfo
 from unidiff.cli import commands, installation
-from unidiff.cli.backends import library_versions
+from unidiff.cli.backends import device_name, library_versions
 from unidiff.cli.commands import Run
 from unidiff.cli.console import Console, make_console
 from unidiff.plugins import BrokenPlugin
@@ -14,7 +14,7 @@ from unidiff.plugins import BrokenPlugin
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: fine, not there, or wrong; what was found, and details such as a traceback."""
+    """One thing that was looked at: fine, absent, untested, or wrong; what was found, and details such as a traceback."""
 
     state: str
     subject: str
@@ -92,7 +92,12 @@ def examine_backend(info: BackendInfo, *, asked: bool) -> Finding:
     except errors.BackendLoadError:
         return next(broken(plugin) for plugin in registry.broken() if (plugin.name, plugin.phase) == (info.name, "load"))
     installed = " ".join(f"{library} {version}" for library, version in versions.items())
-    return Finding("fine", info.name, f"{installed} on {', '.join(map(str, devices))}".strip())
+    if not info.arrays:
+        return Finding("fine", info.name, f"{installed} chosen by name, for arrays of any library".strip())
+    untested = registry.untested_versions(info)
+    if untested:
+        return Finding("untested", info.name, f"{installed}; {'; '.join(untested)}")
+    return Finding("fine", info.name, f"{installed} on {', '.join(map(device_name, devices))}".strip())
 
 
 def broken(plugin: BrokenPlugin) -> Finding:

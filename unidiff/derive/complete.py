@@ -113,6 +113,7 @@ class CompleteBackend:
         for op, derivation in derivations.items():
             setattr(self, op, natives.get(op) or partial(derivation, self))
         self.native = frozenset(natives)
+        self._derivations = derivations
         self._kinds: dict[Any, str] = {}
         self.differentiable: dict[Any, bool] = {}
         self._real: dict[Any, bool] = {}
@@ -120,6 +121,10 @@ class CompleteBackend:
 
     def __repr__(self) -> str:
         return f"<unidiff backend {self.name!r}>"
+
+    def hiding(self, operations: frozenset[str]) -> "CompleteBackend":
+        """Return the same backend with some of its operations derived although they are native."""
+        return CompleteBackend(self.backend, self.info, operations, self._derivations)
 
     def kind(self, dtype: DType) -> str:
         """Return "real floating", "complex floating", "integral", "bool" or "other" for a dtype of this backend."""

@@ -94,7 +94,7 @@ def _jit(
     f: Callable[..., Any],
     *,
     has_aux: bool = False,  # noqa: ARG001  # part of the contract
-    compiler: str | None = None,  # noqa: ARG001  # likewise
+    compiler: str | None = None,  # likewise
 ) -> Callable[..., Any]:
     """Return the function as it is: compiling changes what a call costs, not what it returns."""
     if compiler is not None:

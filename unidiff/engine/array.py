@@ -47,6 +47,13 @@ _COMPARISON = {
 _UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
 
 
+class GivenWay:
+    """A mixin for traced arrays to which the operators of NumPy, and of libraries that follow its protocol, give way."""
+
+    __slots__ = ()
+    __array_ufunc__ = None
+
+
 class TracedArrayMethods(TracedArray):
     """What the operators do not cover."""
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
-from operator import attrgetter
 from typing import Any
 
 from unidiff._typing import Array, Arrays, Device, DType, FlatFunction, Namespace
@@ -17,20 +16,16 @@ from unidiff.engine.batching import BatchTrace
 from unidiff.engine.checkpointing import Checkpoint
 from unidiff.engine.dependence import DependenceTrace
 from unidiff.engine.forward import ForwardTrace
-from unidiff.engine.placement import beside
-from unidiff.engine.pullback import pull_back
-from unidiff.engine.reverse import ReverseTrace, thaw_all
+from unidiff.engine.passes import CHANGED, Passes, constant
+from unidiff.engine.reverse import thaw_all
 from unidiff.engine.rule import Rule
 from unidiff.engine.ruled import with_rules
 from unidiff.engine.series import SeriesTrace
 from unidiff.engine.shapes import cast
 from unidiff.engine.tracing import (
-    LEAKED,
     Library,
     NewLevel,
-    Trace,
     TracedArray,
-    _level,
     any_traced,
     open_trace,
     wrap_constant,
@@ -39,14 +34,13 @@ from unidiff.errors import (
     DeviceError,
     DTypeError,
     InPlaceError,
-    LeakedTracerError,
     NotAnArrayError,
     TracedConversionError,
     UnidiffError,
 )
 
 
-class EngineBackend:
+class EngineBackend(Passes):
     """Derivatives of a library's arrays by the engine.
 
     Parameters
@@ -60,10 +54,9 @@ class EngineBackend:
     """
 
     def __init__(self, info: BackendInfo, library: Library, rules: Mapping[str, Rule]) -> None:
+        super().__init__(library, build_domain(library, rules))
         self.info = info
-        self.library = library
         self.rules = rules
-        self.domain = build_domain(library, rules)
 
     # --- arrays
 
@@ -71,8 +64,10 @@ class EngineBackend:
         """Return the differentiable namespace; that of traced arrays where one of the arrays is traced."""
         return self.domain.traced if any_traced(arrays) else self.domain.plain
 
-    device = staticmethod(attrgetter("device"))
-    """Return the device of a plain or traced array."""
+    @property
+    def device(self) -> Callable[[Array], Device]:
+        """Return the device of a plain or traced array."""
+        return self.library.device_of
 
     def to_device(self, x: Array, device: Device) -> Array:
         """Return ``x`` on the device; differentiable."""
@@ -124,9 +119,14 @@ class EngineBackend:
 
     def stop_gradient(self, x: Array) -> Array:
         """Return ``x`` as a constant to all derivatives being taken."""
+        return wrap_constant(self.domain, self._stopped(x)) if isinstance(x, TracedArray) else x
+
+    def _stopped(self, x: Array) -> Array:
+        """Return the value beneath all derivatives, which keeps the slices of vectorizing maps."""
         if not isinstance(x, TracedArray):
             return x
-        return wrap_constant(self.domain, x._trace.concrete(x, "stop_gradient"))
+        value, trace = self._stopped(x._value), x._trace
+        return trace.variable(trace.lower(value)) if isinstance(trace, BatchTrace) else value
 
     # --- derivatives
 
@@ -177,7 +177,7 @@ class EngineBackend:
                 with suppress(InPlaceError):
                     thaw_all(thaws)
                 if refused:
-                    raise InPlaceError(_CHANGED) from error
+                    raise InPlaceError(CHANGED) from error
                 raise
             finally:
                 trace.close()
@@ -185,7 +185,7 @@ class EngineBackend:
         values, nodes = self._split(trace, outs)
         tangents_out = [self._zeros_like(y) if t is None else t for y, t in zip(values, nodes, strict=True)]
         given = (*primals, *tangents)
-        result = self._finish(values, (*given, *_constant(values, nodes)))
+        result = self._finish(values, (*given, *constant(values, nodes)))
         pushed = self._finish(tangents_out, (*given, *result))
         released = self._finish(*self._beside(trace, aux, (*given, *result, *pushed)))
         return (result, pushed, released) if has_aux else (result, pushed)
@@ -247,6 +247,10 @@ class EngineBackend:
     def while_loop(self, condition: Callable[..., Array], body: Callable[..., Arrays], init: Arrays) -> Arrays:
         """Return the last values of a loop."""
         return control_flow.while_loop(self.domain, condition, body, init)
+
+    def scan(self, f: Any, init: Arrays, xs: Arrays, length: int, reverse: bool) -> tuple[Arrays, Arrays]:
+        """Return the last carry and the stacked results of a loop over slices."""
+        return control_flow.scan(self, f, init, xs, length, reverse)
 
     def custom_jvp(self, f: Callable[..., Arrays], rule: Callable[..., Any]) -> Callable[..., Arrays]:
         """Return the function with a forward rule of its own."""
@@ -313,7 +317,7 @@ class EngineBackend:
 
     def with_rules(self, f: FlatFunction, push: Callable[..., Arrays], pull: Callable[..., Arrays]) -> FlatFunction:
         """Return ``f`` with both derivative rules given; they may be differentiated again."""
-        ruled: FlatFunction = with_rules(self.domain, f, push, pull)
+        ruled: FlatFunction = with_rules(self, f, push, pull)
         return ruled
 
     def dependence(self, f: FlatFunction, primals: Arrays) -> tuple[Array, ...]:
@@ -342,120 +346,3 @@ class EngineBackend:
             units.append(xp.reshape(unit, (total, *x.shape)))
             start += size
         return units
-
-    def _record(
-        self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
-    ) -> tuple[ReverseTrace, Arrays, Arrays]:
-        level = _level.get() + 1
-        trace = open_trace(ReverseTrace, self.domain, level, primals)
-        trace.lasting = lasting
-        guarded = primals if lasting else self._guarded(primals, trace.thaws)
-        token = _level.set(level)
-        try:
-            outs, aux = self._call(f, [trace.variable(x) for x in guarded], has_aux)
-        except BaseException as error:
-            refused = bool(trace.thaws) and self.library.refused_write(error)
-            with suppress(InPlaceError):
-                trace.release()
-            if refused:
-                raise InPlaceError(_CHANGED) from error
-            raise
-        finally:
-            _level.reset(token)
-        return trace, outs, self._finish(*self._beside(trace, aux, primals), always=lasting) if aux else aux
-
-    def _call(self, f: FlatFunction, args: Sequence[Any], has_aux: bool) -> tuple[Arrays, Arrays]:
-        """Call ``f`` with arrays created beside its arguments; return its outputs and auxiliary outputs."""
-        if self.library.to_device is None:
-            return f(*args) if has_aux else (f(*args), ())
-        with beside(args):
-            return f(*args) if has_aux else (f(*args), ())
-
-    def _beside(self, trace: Trace, aux: Arrays, given: Arrays) -> tuple[list[Array], Arrays]:
-        """Return the values of auxiliary outputs, and what they may not share memory with: constants of the function, too."""
-        values, nodes = self._split(trace, aux)
-        return values, (*given, *_constant(values, nodes))
-
-    def _split(self, trace: Trace, outs: Arrays) -> tuple[list[Any], list[Any]]:
-        """Return the values of outputs, and their nodes, None for those that are constant to the trace."""
-        values, nodes = [], []
-        for out in outs:
-            value = trace.lower(out)
-            if trace.base and isinstance(value, TracedArray):
-                raise LeakedTracerError(LEAKED)
-            values.append(value)
-            nodes.append(out._node if isinstance(out, TracedArray) and out._trace is trace else None)
-        return values, nodes
-
-    def _pull(self, trace: ReverseTrace, tape: Any, seeds: Any, primals: Arrays, *, consume: bool) -> list[Array]:
-        domain = self.domain
-        plain = trace.base
-        for _, seed in seeds:
-            plain = plain and not isinstance(seed, TracedArray)
-        if not plain:
-            seeds = [(node, domain.beside_traced(seed)) for node, seed in seeds]
-        xp = domain.raw if plain else domain.nested
-        in_place = plain and self.library.mutable
-        with self.library.quiet():
-            grads = pull_back(
-                domain, tape, seeds, len(primals), xp, in_place=in_place, has_complex=trace.has_complex, consume=consume
-            )
-        for i, g in enumerate(grads):
-            if g is None:
-                grads[i] = self._zeros_like(primals[i])
-        return grads
-
-    def _zeros_like(self, x: Array) -> Array:
-        return self.domain.raw.zeros(tuple(x.shape), dtype=x.dtype, device=x.device)
-
-    def _lift(self, x: Array) -> Array:
-        """Return what a new trace holds of an argument: constants unwrapped."""
-        return x._value if isinstance(x, TracedArray) and x._trace.level == 0 else x
-
-    def _private(self, x: Array) -> Array:
-        """Return a copy of a plain array that a recording will outlive the call with; later changes do not reach it."""
-        return self.library.xp.asarray(x, copy=True) if not isinstance(x, TracedArray) and self.library.mutable else x
-
-    def _guarded(self, primals: Arrays, thaws: list[Callable[[], None]]) -> Arrays:
-        """Return the primals in a form that changes to the caller's arrays while the function runs do not reach."""
-        freeze, plain = self.library.freeze, self.library.array_types
-        if freeze is None:
-            return tuple(map(self._private, primals))
-        guarded = []
-        for x in primals:
-            kept, thaw = freeze(x, False) if isinstance(x, plain) else (x, None)
-            guarded.append(kept)
-            if thaw is not None:
-                thaws.append(thaw)
-        return tuple(guarded)
-
-    def _copy(self, x: Array, _shared: bool) -> Array:
-        return self.library.xp.asarray(x, copy=True)
-
-    def _finish(self, results: Sequence[Array], given: Sequence[Array], *, always: bool = False) -> tuple[Array, ...]:
-        """Make results the caller's own: arrays, not scalars, that share memory with nothing given nor with each other."""
-        if not results:
-            return ()
-        own = self.library.own
-        if own is None:
-            if not self.library.mutable:
-                return tuple(results)
-            own = self._copy
-        seen = set(map(id, given))
-        finished = []
-        for x in results:
-            mine = x if isinstance(x, TracedArray) else own(x, always or id(x) in seen)
-            seen.add(id(mine))
-            finished.append(mine)
-        return tuple(finished)
-
-
-_CHANGED = (
-    "the function changes in place an array that is being differentiated, or a constant that a derivative still needs: such"
-    " arrays are read-only while it runs. Change a copy instead, or compute with the function's own argument."
-)
-
-
-def _constant(values: Sequence[Array], nodes: Sequence[Any]) -> list[Array]:
-    """Return the outputs that do not depend on the trace: arrays that the function got from elsewhere and may still hold."""
-    return [y for y, node in zip(values, nodes, strict=True) if node is None]

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from unidiff._typing import Array, Namespace
-from unidiff.engine.tracing import LEAKED, Trace, TracedArray, share_memory, wrap_constant
+from unidiff.engine.tracing import LEAKED, Trace, TracedArray, device_of, share_memory, wrap_constant
 from unidiff.errors import LeakedTracerError, TracedConversionError
 
 Batcher = Callable[..., Any]
@@ -133,7 +133,7 @@ def _slice(i: int, value: Any) -> Any:
 
 
 def _ones_slice(xp: Namespace, value: Any) -> Any:
-    return xp.ones(value.shape[1:], dtype=value.dtype, device=value.device)
+    return xp.ones(value.shape[1:], dtype=value.dtype, device=device_of(value))
 
 
 def elementwise(xp: Namespace, call: Any, flags: Sequence[bool], *values: Any, **kwargs: Any) -> Any:

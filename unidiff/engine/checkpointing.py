@@ -62,7 +62,7 @@ class Checkpoint:
             return outs
         part = trace.tape[start:]
         trace.tape[start:] = [_CUT] * len(part)
-        _, outside = _detached(part, start, nodes)
+        _, outside = detached(part, start, nodes)
         edge: Any = None
         for slot in reversed(range(len(outside))):
             edge = (_pick, outside[slot], slot, None, edge)
@@ -81,11 +81,11 @@ class Checkpoint:
         """Run the function again and pull the cotangents of its results back to the nodes outside of it."""
         plain = xp is self.domain.raw
         thaws: list[Callable[[], None]] = []
-        with _reopened(trace, above, start, thaws) as part:
+        with reopened(trace, above, start, thaws) as part:
             outs = self.f(*map(_again, args))
             nodes = _nodes(trace, outs, start)
         try:
-            tape, found = _detached(list(part), start, nodes)
+            tape, found = detached(list(part), start, nodes)
             if found != outside or len(nodes) != len(like):
                 raise ImpureFunctionError(_NOT_PURE)
             shift = len(found) - start
@@ -148,7 +148,7 @@ def _rebuilt(trace: ReverseTrace, x: Any, new: dict[int, TracedArray]) -> Any:
     return type(x)(_rebuilt(trace, x._value, new), x._trace, _rebuilt(trace, x._node, new))
 
 
-def _detached(part: list[Any], start: int, nodes: dict[int, Any]) -> tuple[list[Any], list[int]]:
+def detached(part: list[Any], start: int, nodes: dict[int, Any]) -> tuple[list[Any], list[int]]:
     """Return a part of a tape as a tape of its own, and the nodes outside that its nodes depend on, which come first in it."""
     needed = [False] * len(part)
     for node in nodes:
@@ -191,9 +191,19 @@ class _Part(list[Any]):
     def __len__(self) -> int:
         return super().__len__() + self.start
 
+    def __getitem__(self, places: Any) -> Any:
+        return super().__getitem__(self._own(places))
+
+    def __setitem__(self, places: Any, edges: Any) -> None:
+        super().__setitem__(self._own(places), edges)
+
+    def _own(self, places: Any) -> Any:
+        """Return a place, or the slice from one on, as counted from the first node of this tape."""
+        return slice(places.start - self.start, None) if isinstance(places, slice) else places - self.start
+
 
 @contextmanager
-def _reopened(trace: ReverseTrace, above: Sequence[Any], start: int, thaws: list[Callable[[], None]]) -> Iterator[_Part]:
+def reopened(trace: ReverseTrace, above: Sequence[Any], start: int, thaws: list[Callable[[], None]]) -> Iterator[_Part]:
     """Record on a tape of its own, at the levels that the function ran at."""
     part = _Part()
     part.start = start

@@ -41,11 +41,16 @@ def cond(domain: Any, predicate: Array, if_true: Branch, if_false: Branch, opera
     value, batch = innermost(predicate)
     if batch is None:
         return (if_true if _holds(value) else if_false)(*operands)
-    xp = domain.plain
     if _holds(domain.library.xp.all(value)):
         return if_true(*operands)
     if not _holds(domain.library.xp.any(value)):
         return if_false(*operands)
+    return choose(domain, batch, predicate, if_true, if_false, operands)
+
+
+def choose(domain: Any, batch: BatchTrace, predicate: Array, if_true: Branch, if_false: Branch, operands: Arrays) -> Arrays:
+    """Evaluate both branches, and give each slice the result of its own."""
+    xp = domain.plain
     otherwise = xp.logical_not(predicate)
     chosen = if_true(*(_where_own(domain, batch, predicate, x) for x in operands))
     other = if_false(*(_where_own(domain, batch, otherwise, x) for x in operands))
@@ -81,3 +86,20 @@ def while_loop(domain: Any, condition: Callable[..., Array], body: Branch, init:
         after = body(*values)
         values = after if batch is None else tuple(xp.where(going, x, y) for x, y in zip(after, values, strict=True))
     return tuple(map(xp._irreversible, values))
+
+
+def scan(
+    backend: Any, f: Callable[..., tuple[Arrays, Arrays]], init: Arrays, xs: Arrays, length: int, reverse: bool
+) -> tuple[Arrays, Arrays]:
+    """Loop over the slices; without one, a slice of ones tells what the stacked results look like."""
+    xp, device = backend.domain.plain, backend.domain.device
+    if not length:
+        _, ys = f(init, tuple(backend.shown(xp.ones(x.shape[1:], dtype=x.dtype, device=device(x))) for x in xs))
+        return init, tuple(backend.shown(xp.zeros((0, *y.shape), dtype=y.dtype, device=device(y))) for y in ys)
+    carry, rows = init, []
+    for k in range(length):
+        carry, ys = f(carry, tuple(x[length - 1 - k if reverse else k, ...] for x in xs))
+        rows.append(ys)
+    if reverse:
+        rows.reverse()
+    return carry, tuple(xp.stack(list(column)) for column in zip(*rows, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import factorial
 from typing import Any
 
 from unidiff._typing import Array, Arrays
@@ -17,6 +18,7 @@ from unidiff.engine.operation import Operation
 from unidiff.engine.pullback import SLOT, Slots
 from unidiff.engine.reverse import ReverseTrace
 from unidiff.engine.rule import Rule
+from unidiff.engine.series import Series, SeriesTrace
 from unidiff.engine.tracing import LEAKED, Trace, TracedArray, dispatch, wrap_constant
 from unidiff.errors import CLOSED_OVER, LeakedTracerError, MissingRuleError
 
@@ -58,6 +60,8 @@ class CustomOperation:
         own = [isinstance(x, TracedArray) and x._trace is trace for x in args]
         if isinstance(trace, BatchTrace):
             return tuple(map(trace.variable, self._batched(own, trace.size)(*values)))
+        if isinstance(trace, SeriesTrace):
+            return self._expanded(trace, args, values, own)
         if not isinstance(trace, ForwardTrace):
             raise MissingRuleError("a function with a rule of its own has no rule for this transform.")
         tangents = [x._node if mine else None for x, mine in zip(args, own, strict=True)]
@@ -116,6 +120,43 @@ class CustomOperation:
         _, pullback = self.backend.vjp(pull, self._shown(zeros))
         pushed = iter(pullback(tuple(self._with_zeros(tangents, values)[i] for i in chosen)))
         return tuple(next(pushed) if yes else None for yes in floating)
+
+    # --- Taylor mode
+
+    def _expanded(self, trace: SeriesTrace, args: Arrays, values: Arrays, own: Sequence[bool]) -> Arrays:
+        """Return the series of the results by nested forward mode: the user's rule gives one derivative at a time."""
+        xp, order = self.domain.plain, trace.order
+        places = [i for i, mine in enumerate(own) if mine]
+        coefficients = {i: [args[i]._node.get(k) for k in range(1, order + 1)] for i in places}
+
+        def curve(*times: Array) -> Arrays:
+            moved = list(values)
+            for i, t in zip(places, times, strict=True):
+                change = None
+                for part in reversed(coefficients[i]):
+                    change = part if change is None else xp.multiply(change, t) if part is None else xp.add(part, change * t)
+                moved[i] = values[i] if change is None else xp.add(values[i], xp.multiply(change, t))
+            return self(*moved)
+
+        ones = tuple(self.domain.one(values[i].dtype, self.domain.device(values[i])) for i in places)
+
+        def tower(height: int) -> Callable[..., Arrays]:
+            if not height:
+                return curve
+
+            def raised(*times: Array) -> Arrays:
+                outs, pushed = self.backend.jvp(tower(height - 1), times, ones)
+                return (*outs, *pushed[len(outs) - len(outs) // height :])
+
+            return raised
+
+        flat = self._checked(tower(order)(*map(self.backend._zeros_like, ones)), trace.level)
+        count = len(flat) // (order + 1)
+        series = []
+        for i in range(count):
+            known = [y if k < 2 else y / factorial(k) for k, y in enumerate(flat[i::count])]
+            series.append(Series.of(self._lifted(known)))
+        return tuple(trace._output(found.known[0], found) for found in series)
 
     # --- reverse mode
 

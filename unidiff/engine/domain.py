@@ -9,7 +9,6 @@ traced kind, because libraries that ask arrays for their namespace refuse to mix
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Any
 
 from unidiff._typing import Array, Device, DType, Namespace
@@ -32,6 +31,7 @@ class Domain:
         self.library = library
         self.name = library.name
         self.array_types = library.array_types
+        self.device = library.device_of
         self.arrays = (TracedArray, *library.array_types)
         self.operands: set[type] = {*SCALARS, *library.array_types}
         self.changeable: set[type] = {*library.array_types, tuple, list} - set(library.scalar_types)
@@ -85,9 +85,6 @@ class Domain:
         while isinstance(value, TracedArray):
             value = value._value
         return isinstance(value, scalar_types)
-
-    device = staticmethod(attrgetter("device"))
-    """Return the device of a plain or traced array."""
 
     def kind(self, dtype: DType) -> str:
         """Return ``"real"``, ``"complex"`` or, for integers and booleans, ``"exact"``."""

@@ -1,6 +1,6 @@
 """The evaluation of a function node by node: values, local derivatives, tangents and adjoints.
 
-The function is recorded as for `unidiff.engine.compiling`; each call is then evaluated and differentiated by itself, so what is
+The function is recorded as for compiling; each call is then evaluated and differentiated by itself, so what is
 shown is what the chain rule multiplies and adds.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from unidiff._typing import Array, Arrays
 from unidiff.engine.backend import EngineBackend
-from unidiff.engine.program import ITEM, UPDATES, Node, Program, Ref, replaced, shown_argument
+from unidiff.engine.compiling.program import ITEM, UPDATES, Node, Program, Ref, replaced, shown_argument
 
 LARGEST_PARTIAL = 4096
 """Local derivatives with more entries are left out."""

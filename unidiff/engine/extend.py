@@ -42,6 +42,7 @@ from unidiff.engine.shapes import (
     normalize_axes,
     sum_to_shape,
 )
+from unidiff.engine.tracing import device_of, transposed
 from unidiff.errors import (
     IRREVERSIBLE_LOOP,
     ArgumentError,
@@ -72,6 +73,7 @@ __all__ = [
     "batch_elementwise",
     "composite",
     "creation",
+    "device_of",
     "elementwise",
     "expand_reduced",
     "is_complex",
@@ -83,6 +85,7 @@ __all__ = [
     "rule",
     "spread_cotangent",
     "sum_to_shape",
+    "transposed",
     "unchanged",
     "varies",
     "zero",

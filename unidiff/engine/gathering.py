@@ -17,7 +17,7 @@ from typing import Any
 
 from unidiff._typing import Array, Namespace
 from unidiff.engine.indexing import add_at, plain_key, varies
-from unidiff.engine.tracing import Library, TracedArray
+from unidiff.engine.tracing import Library, TracedArray, device_of
 from unidiff.errors import TracedConversionError
 
 MASK = (
@@ -98,7 +98,7 @@ def varying_part(xp: Namespace, x: Array, key: Any) -> Array:
 def with_varying_part(xp: Namespace, x: Array, value: Any, key: Any) -> Array:
     """Return a copy of ``x`` in which ``x[key]`` is replaced by the value."""
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
-    value = value if hasattr(value, "shape") else xp.asarray(value, dtype=x.dtype, device=x.device)
+    value = value if hasattr(value, "shape") else xp.asarray(value, dtype=x.dtype, device=device_of(x))
     if varies(mask) and is_mask(mask):
         return _where(xp, x, value, mask)
     parts = _Parts(xp, x.shape, key)
@@ -146,12 +146,12 @@ def gather(library: Library, x: Array, *indices: Any) -> Array:
 
 
 def _whole(xp: Namespace, index: Any, x: Array) -> Array:
-    return index if hasattr(index, "shape") else xp.asarray(index, dtype=xp.int64, device=x.device)
+    return index if hasattr(index, "shape") else xp.asarray(index, dtype=xp.int64, device=device_of(x))
 
 
 def scatter_at(library: Library, values: Array, *indices: Any, shape: tuple[int, ...]) -> Array:
     """Return zeros of the shape into which the values are added at ``indices``; repeated ones accumulate."""
-    out = library.xp.zeros(shape, dtype=values.dtype, device=values.device)
+    out = library.xp.zeros(shape, dtype=values.dtype, device=device_of(values))
     add_at(library, out, indices, values)
     return out
 

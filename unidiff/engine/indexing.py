@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidiff._typing import Array, Device
-from unidiff.engine.tracing import Library, TracedArray
+from unidiff.engine.tracing import Library, TracedArray, device_of
 from unidiff.errors import DeviceError
 
 
@@ -134,7 +134,7 @@ def setitem(library: Library, x: Array, value: Any, key: Any) -> Array:
 
 def scatter(library: Library, values: Array, shape: tuple[int, ...], key: Any) -> Array:
     """Return zeros of the shape into which the values are added at ``key``."""
-    out = library.xp.zeros(shape, dtype=values.dtype, device=values.device)
+    out = library.xp.zeros(shape, dtype=values.dtype, device=device_of(values))
     add_at(library, out, plain_key(key), values)
     return out
 
@@ -143,8 +143,8 @@ def to_device(library: Library, x: Array, device: Device) -> Array:
     """Return ``x`` on the device."""
     if library.to_device is not None:
         return library.to_device(x, device)
-    if device != x.device:
-        raise DeviceError(f"the backend {library.name!r} has no device {device!r}, only {x.device!r}")
+    if device != library.device_of(x):
+        raise DeviceError(f"the backend {library.name!r} has no device {device!r}, only {library.device_of(x)!r}")
     return x
 
 

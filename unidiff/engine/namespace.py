@@ -366,7 +366,7 @@ def _as_traced(xp: Namespace, x: Any, dtype: Any, device: Any, copy: bool | None
     result = xp.astype(x, dtype) if copy or x.dtype != dtype else x
     if not x._domain.is_scalar(result):
         return result
-    array = xp.positive(result)  # an array, which in-place operators change, of what may be an immutable scalar
+    array = xp.astype(result, dtype)  # an array, which in-place operators change, of what may be an immutable scalar
     array._memory = object()
     return array
 

@@ -11,6 +11,7 @@ from unidiff._typing import Array, Namespace
 from unidiff.engine.indexing import is_basic, plain_key
 from unidiff.engine.rule import CONJUGATE
 from unidiff.engine.shapes import Axis, cast, expand_reduced, restore
+from unidiff.engine.tracing import device_of
 
 
 class Slots:
@@ -237,7 +238,7 @@ def _scatter(
         total = total.array()
         owned.discard(parent)
     if parent not in owned or not shape:  # sums of 0-d arrays may be immutable scalars
-        buffer = xp.zeros(shape, dtype=g.dtype, device=g.device)
+        buffer = xp.zeros(shape, dtype=g.dtype, device=device_of(g))
         if total is not None:
             buffer += total
         cotangents[parent] = buffer

@@ -80,8 +80,8 @@ class ReverseTrace(Trace):
         pull = op.pulls[0]
         if pull is None or (ans.dtype is not dtype and self._exact(ans)):
             return wrap_constant(domain, ans)
-        kept_ans = None if op.drops_ans else ans if op.keeps_ans else Aval((ans.shape, ans.dtype, ans.device))
-        kept = value if op.keeps_first else Aval((shape, dtype, value.device))
+        kept_ans = None if op.drops_ans else ans if op.keeps_ans else Aval((ans.shape, ans.dtype, domain.device(ans)))
+        kept = value if op.keeps_first else Aval((shape, dtype, domain.device(value)))
         tape = self.tape
         result = new(self.new)
         result._value, result._trace, result._node = ans, self, len(tape)

@@ -11,12 +11,17 @@ from unidiff.engine.rule import Rule, general_pull
 from unidiff.engine.tracing import dispatch
 
 
-def with_rules(domain: Any, f: Callable[..., Arrays], push: Callable[..., Arrays], pull: Callable[..., Arrays]) -> Any:
+def with_rules(backend: Any, f: Callable[..., Arrays], push: Callable[..., Arrays], pull: Callable[..., Arrays]) -> Any:
     """Return a function of arrays that is evaluated by `f` and differentiated by the two rules.
 
     ``push(tangents, primals, outs)`` returns the tangents of the outputs and ``pull(cotangents, primals, outs)`` the
     cotangents of the primals. Both get arrays of the enclosing traces, so what they compute is differentiated again.
     """
+    domain = backend.domain
+
+    def called(function: Callable[..., Arrays], *groups: Sequence[Any]) -> tuple[Any, ...]:
+        """Call a user's function with arrays as users see them; return what it gives as traces hold it."""
+        return tuple(map(backend._lift, function(*(tuple(map(backend.shown, arrays)) for arrays in groups))))
 
     def filled(parts: Sequence[Any], like: Sequence[Any]) -> tuple[Any, ...]:
         zeros = domain.library.xp.zeros
@@ -26,14 +31,14 @@ def with_rules(domain: Any, f: Callable[..., Arrays], push: Callable[..., Arrays
         )
 
     def jvp(_xp: Any, tangents: Sequence[Any], ans: Any, arrays: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(push(filled(tangents, arrays), arrays, ans))
+        return called(push, filled(tangents, arrays), arrays, ans)
 
     def vjp(_xp: Any, g: Any, place: Any, ans: Any, arrays: Sequence[Array]) -> Any:
         # All arguments share one evaluation of the rule, which is done for the first of them.
         position, latest = place
         cotangents, parts = latest[0]
         if cotangents is not g:
-            parts = pull(filled(g, ans), arrays, ans)
+            parts = called(pull, filled(g, ans), arrays, ans)
             latest[0] = (g, parts)
         return parts[position]
 
@@ -52,6 +57,6 @@ def with_rules(domain: Any, f: Callable[..., Arrays], push: Callable[..., Arrays
         keep=frozenset({-1, 0}),
         outputs=0,
     )
-    operation = Operation(domain, rule, lambda *arrays: tuple(f(*arrays)))
+    operation = Operation(domain, rule, lambda *arrays: called(lambda shown: f(*shown), arrays))
     operation.function = lambda *arrays: dispatch(domain, operation, arrays, {})
     return operation.function

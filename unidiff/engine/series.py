@@ -14,7 +14,7 @@ D. McIlroy, "Power series, power serious", J. Funct. Prog. 9 (1999); A. Griewank
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from unidiff._typing import Array
@@ -46,6 +46,13 @@ class Series:
         self.compute = compute
         self.derivative: TracedArray | None = None
         self.sources: Any = None
+
+    @classmethod
+    def of(cls, known: Sequence[Any]) -> Series:
+        """Return the series of which these coefficients are known, and no more are needed."""
+        series = cls(known[0], known.__getitem__)
+        series.known[:] = known
+        return series
 
     def get(self, k: int) -> Any:
         """Return coefficient k."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from unidiff._typing import Array, Device, DType, Namespace
@@ -71,6 +72,8 @@ class Library:
         inside nested derivatives are wrapped as constants.
     mixin : type or None
         Extra methods for the class of traced arrays, such as the library's dispatch protocols.
+    device_of : callable
+        ``device_of(x)`` is the device of a plain or traced array, for libraries whose arrays have no attribute ``device``.
     layout : callable
         ``layout(x)`` is what, beside shape and dtype, a compiled program depends on: the device by default, and where that
         differs between arrays of one shape the order of the elements in memory, which decides on rounding.
@@ -80,8 +83,8 @@ class Library:
     fresh : frozenset of callable
         Functions whose results never share memory with their arguments, beside those of ``into``.
     simplify : callable
-        ``simplify(f, shapes, kwargs)`` is a cheaper function that computes the same bits as ``f`` for array arguments of these
-        shapes and these options, or None.
+        ``simplify(f, operands, kwargs)`` is a cheaper function that computes the same bits as ``f`` for array arguments of
+        the ``kind``, ``shape`` and ``dtype`` that each of the operands tells, and these options, or None.
     random_state : callable
         ``random_state(objects)`` is the state of the library's random numbers, its own and those of generators among the
         objects; another one after a function has drawn some.
@@ -107,7 +110,8 @@ class Library:
     natives: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     defers: bool = False
     mixin: type | None = None
-    layout: Callable[[Array], Any] = lambda x: x.device
+    device_of: Callable[[Array], Device] = attrgetter("device")
+    layout: Callable[[Array], Any] = attrgetter("device")
     into: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
     fresh: frozenset[Callable[..., Any]] = frozenset()
     simplify: Callable[..., Callable[..., Any] | None] = lambda *_: None
@@ -240,6 +244,19 @@ class TracedArray:
     def device(self) -> Device:
         """Device of the array."""
         return self._domain.device(self._value)
+
+
+def device_of(x: Any) -> Device:
+    """Return what rules pass on as the device of ``x``: None, the default, where a library's arrays do not say theirs."""
+    return getattr(x, "device", None)
+
+
+def transposed(x: Any) -> Any:
+    """Return ``x.mT``, also of arrays that have no such attribute."""
+    try:
+        return x.mT
+    except AttributeError:
+        return x.swapaxes(-1, -2)
 
 
 def share_memory(base: Any, view: TracedArray) -> None:

@@ -333,4 +333,5 @@ def _is_real(x: Any) -> bool:
 
 def _zeros(backend: Any, p: Array, kind: str) -> Array:
     dtype = backend.real_dtype(p.dtype) if kind == "real" else p.dtype
-    return backend.namespace().zeros(p.shape, dtype=dtype, device=backend.device(p))
+    # like the parameter, so that memory is sharded where the parameter is; of it nothing else is kept
+    return backend.namespace().zeros_like(backend.stop_gradient(p), dtype=dtype)

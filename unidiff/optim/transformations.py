@@ -1,4 +1,4 @@
-"""What is done to gradients and updates around an optimizer, and chains of it."""
+"""What is done to gradients and updates before and after an optimizer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,94 +6,14 @@ from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
-from unidiff.errors import ArgumentError, DTypeError
 from unidiff.optim.leaves import Leaves, collect, slot_leaves
-from unidiff.optim.optimizer import Optimizer, State, Transformation, is_one, require, squared
+from unidiff.optim.optimizer import State, Transformation, is_one, require
 from unidiff.optim.scalars import Rate, Scalar, is_number
 
-__all__ = ["Chain", "chain", "clip", "clip_by_global_norm", "clip_by_norm", "l2", "scale", "trace", "weight_decay"]
+__all__ = ["Stateless", "l2", "scale", "trace", "weight_decay"]
 
 
-@dataclass(frozen=True)
-class Chain(Optimizer):
-    """Transformations one after the other; see `chain`."""
-
-    parts: tuple[Transformation, ...]
-
-    def init(self, params: Tree) -> State:
-        """Return the states of the parts."""
-        return {"parts": tuple(part.init(params) for part in self.parts)}
-
-    def _states(self, state: State) -> tuple[State, ...]:
-        states: Any = state.get("parts") if isinstance(state, dict) else None
-        if not isinstance(states, (tuple, list)) or len(states) != len(self.parts):
-            raise ArgumentError(
-                f"The state of a chain of {len(self.parts)} is what its init returned, but this is {state!r:.200}."
-            )
-        return tuple(states)
-
-    def update(
-        self, updates: Tree, state: State, params: Tree, *, value: Scalar | None = None, scale: Scalar = 1.0
-    ) -> tuple[Tree, State]:
-        """Return the updates of the last part and the new states; see `Transformation.update`."""
-        new = []
-        for part, held in zip(self.parts, self._states(state), strict=True):
-            updates, after = part.update(updates, held, params, value=value, scale=scale)
-            new.append(after)
-        return updates, {"parts": tuple(new)}
-
-    def step(
-        self,
-        params: Tree,
-        grads: Tree,
-        state: State,
-        *,
-        value: Scalar | None = None,
-        scale: Scalar = 1.0,
-        donate: bool = False,
-    ) -> tuple[Tree, State]:
-        """Return the parameters after one step, and the new states; see `Optimizer.step`."""
-        states, last = self._states(state), self.parts[-1]
-        if not isinstance(last, Optimizer):
-            return super().step(params, grads, state, value=value, scale=scale, donate=donate)
-        updates, held = Chain(self.parts[:-1]).update(grads, {"parts": states[:-1]}, params, value=value, scale=scale)
-        params, final = last.step(params, updates, states[-1], value=value, scale=scale, donate=donate)
-        return params, {"parts": (*held["parts"], final)}
-
-
-def chain(*parts: Transformation) -> Chain:
-    """Return an optimizer that hands the gradients from one transformation to the next, and makes a step of the last updates.
-
-    Parameters
-    ----------
-    *parts : Transformation
-        What comes before an optimizer sees gradients, what comes after it sees its updates, which are added to the parameters.
-        Without an optimizer among them, one of them has to give the updates their sign.
-
-    Returns
-    -------
-    Chain
-        Its state is ``{"parts": (state, ...)}``.
-
-    Raises
-    ------
-    unidiff.errors.ArgumentError
-        If there is nothing to chain, or something that is no transformation.
-
-    Examples
-    --------
-    >>> import numpy as np, unidiff as ud
-    >>> optimizer = ud.optim.chain(ud.optim.clip(1.0), ud.optim.SGD(0.5))
-    >>> x = np.asarray([1.0, 2.0])
-    >>> optimizer.step(x, np.asarray([10.0, -0.5]), optimizer.init(x))[0]
-    array([0.5 , 2.25])
-    """
-    if not parts or not all(isinstance(part, Transformation) for part in parts):
-        raise ArgumentError(f"A chain is made of transformations and optimizers, but its parts are {parts!r:.200}.")
-    return Chain(parts)
-
-
-class _Stateless(Transformation):
+class Stateless(Transformation):
     """A transformation without memory."""
 
     def init(self, params: Tree) -> State:
@@ -119,151 +39,7 @@ def _own(backend: Any, x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Clip(_Stateless):
-    """See `clip`."""
-
-    limit: float
-
-    def __post_init__(self) -> None:
-        require(self, "limit", self.limit > 0, "positive")
-
-    def leaves(self, leaves: Leaves) -> Sequence[Array]:
-        """Return the updates, leaf by leaf."""
-        for k, g in enumerate(leaves.grads):
-            if leaves.backend.is_complex(g):
-                raise DTypeError(f"{leaves.path(k, 'updates')} is complex, which has no order to clip by; clip by norm.")
-        return [_xp(leaves, g).clip(g, -self.limit, self.limit) for g in leaves.grads]
-
-
-def clip(limit: float) -> Clip:
-    """Return the transformation that clips every element to the interval from ``-limit`` to ``limit``.
-
-    Parameters
-    ----------
-    limit : float
-        Positive.
-
-    Returns
-    -------
-    Transformation
-
-    Raises
-    ------
-    unidiff.errors.ArgumentError
-        If the limit is not positive.
-
-    Examples
-    --------
-    >>> import numpy as np, unidiff as ud
-    >>> g = np.asarray([-3.0, 0.5])
-    >>> ud.optim.clip(1.0).update(g, {}, g)[0]
-    array([-1. ,  0.5])
-    """
-    return Clip(limit)
-
-
-@dataclass(frozen=True)
-class ClipByNorm(_Stateless):
-    """See `clip_by_norm`."""
-
-    limit: float
-    eps: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(self, "limit", self.limit > 0, "positive")
-        require(self, "eps", self.eps >= 0, "not negative")
-
-    def leaves(self, leaves: Leaves) -> Sequence[Array]:
-        """Return the updates, leaf by leaf."""
-        return [g * self.factor(leaves, [g], g) for g in leaves.grads]
-
-    def factor(self, leaves: Leaves, every: Sequence[Array], like: Array) -> Array:
-        """Return what an update is multiplied by, as a 0-d array of the real dtype of its precision."""
-        xp, dtype = _xp(leaves, like), leaves.backend.real_dtype(like.dtype)
-        total = sum(xp.astype(xp.sum(squared(xp, g)), dtype, copy=False) for g in every)
-        # One where the norm is within the limit, exactly, and without a division by zero.
-        return self.limit / xp.maximum(
-            xp.sqrt(total) + self.eps, xp.asarray(self.limit, dtype=dtype, device=leaves.backend.device(like))
-        )
-
-
-def clip_by_norm(limit: float, eps: float = 0.0) -> ClipByNorm:
-    """Return the transformation that scales each leaf such that its Euclidean norm is at most the limit.
-
-    Parameters
-    ----------
-    limit : float
-        Positive.
-    eps : float, default 0
-        Added to the norm.
-
-    Returns
-    -------
-    Transformation
-
-    Raises
-    ------
-    unidiff.errors.ArgumentError
-        If the limit is not positive.
-
-    Examples
-    --------
-    >>> import numpy as np, unidiff as ud
-    >>> g = [np.asarray([3.0, 4.0]), np.asarray([0.5])]
-    >>> ud.optim.clip_by_norm(1.0).update(g, {}, g)[0]
-    [array([0.6, 0.8]), array([0.5])]
-    """
-    return ClipByNorm(limit, eps)
-
-
-@dataclass(frozen=True)
-class ClipByGlobalNorm(ClipByNorm):
-    """See `clip_by_global_norm`."""
-
-    def leaves(self, leaves: Leaves) -> Sequence[Array]:
-        """Return the updates, leaf by leaf."""
-        factors: dict[Any, Array] = {}
-        for g in leaves.grads:
-            if g.dtype not in factors:
-                factors[g.dtype] = self.factor(leaves, leaves.grads, g)
-        return [g * factors[g.dtype] for g in leaves.grads]
-
-
-def clip_by_global_norm(limit: float, eps: float = 0.0) -> ClipByGlobalNorm:
-    """Return the transformation that scales all leaves together such that their Euclidean norm is at most the limit.
-
-    Parameters
-    ----------
-    limit : float
-        Positive.
-    eps : float, default 0
-        Added to the norm.
-
-    Returns
-    -------
-    Transformation
-
-    Raises
-    ------
-    unidiff.errors.ArgumentError
-        If the limit is not positive.
-
-    Notes
-    -----
-    Source: Pascanu, Mikolov and Bengio 2013. A gradient with a NaN makes all of them NaN.
-
-    Examples
-    --------
-    >>> import numpy as np, unidiff as ud
-    >>> g = [np.asarray([3.0]), np.asarray([4.0])]
-    >>> ud.optim.clip_by_global_norm(1.0).update(g, {}, g)[0]
-    [array([0.6]), array([0.8])]
-    """
-    return ClipByGlobalNorm(limit, eps)
-
-
-@dataclass(frozen=True)
-class L2(_Stateless):
+class L2(Stateless):
     """See `l2`."""
 
     coefficient: float

@@ -25,6 +25,7 @@ from unidiff.rules import (
     special,
     special_compositions,
     special_native,
+    special_supplied,
     statistical,
     utility,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "special",
     "special_compositions",
     "special_native",
+    "special_supplied",
     "statistical",
     "utility",
 ]

@@ -17,6 +17,7 @@ from unidiff.engine.extend import (
     Unbatchable,
     align,
     batch_elementwise,
+    device_of,
     normalize_axes,
 )
 
@@ -245,7 +246,7 @@ def _of_types(xp: Namespace, call: Any, flags: Flags, *args: Any, **options: Any
 def _like(create: str) -> Callable[..., Any]:
     def batcher(xp: Namespace, call: Any, flags: Flags, x: Array, *, dtype: Any = None, device: Any = None) -> Shared:
         make = getattr(xp, create)
-        return Shared(make(x.shape[1:], dtype=dtype or x.dtype, device=x.device if device is None else device))
+        return Shared(make(x.shape[1:], dtype=dtype or x.dtype, device=device_of(x) if device is None else device))
 
     return batcher
 

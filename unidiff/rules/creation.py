@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, composite, creation, nondifferentiable, rule, zero
+from unidiff.engine.extend import Array, Namespace, composite, creation, device_of, nondifferentiable, rule, zero
 
 creation("empty", "eye", "ones", "zeros")
 zero("empty_like", "ones_like", "zeros_like")
@@ -32,7 +32,7 @@ def _full(xp: Namespace, shape: int | tuple[int, ...], value: Array, /, *, dtype
 
 def _full_like(xp: Namespace, x: Array, value: Any, /, *, dtype: Any = None, device: Any = None) -> Array:
     dtype = x.dtype if dtype is None else dtype
-    device = x.device if device is None else device
+    device = device_of(x) if device is None else device
     if _array_like(value):
         return _filled(xp, tuple(x.shape), value, dtype, device)
     return xp.full(tuple(x.shape), value, dtype=dtype, device=device)
@@ -48,7 +48,7 @@ def _linspace(
     """Interpolate: exact at both ends, and linear in them."""
     ends = [x for x in (start, stop) if _array_like(x)]
     dtype = xp.result_type(*ends) if dtype is None else dtype
-    weights = xp.linspace(0.0, 1.0, num, dtype=_real(xp, dtype), device=device or ends[0].device, endpoint=endpoint)
+    weights = xp.linspace(0.0, 1.0, num, dtype=_real(xp, dtype), device=device or device_of(ends[0]), endpoint=endpoint)
     return xp.astype(start * (1 - weights) + stop * weights, dtype)
 
 
@@ -63,7 +63,7 @@ def _arange(xp: Namespace, start: Any, stop: Any, step: Any, /, *, dtype: Any = 
     numbers = [x for x in (start, stop, step) if _array_like(x)]
     dtype = xp.result_type(*numbers) if dtype is None else dtype
     count = max(0, operator.index(xp.astype(xp.ceil((stop - start) / step), xp.int64)))
-    return xp.astype(start + step * xp.arange(count, dtype=dtype, device=device or numbers[0].device), dtype)
+    return xp.astype(start + step * xp.arange(count, dtype=dtype, device=device or device_of(numbers[0])), dtype)
 
 
 creation(

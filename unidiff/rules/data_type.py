@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, rule, zero
+from unidiff.engine.extend import Array, Namespace, device_of, rule, zero
 
 
 def _astype_pull(xp: Namespace, g: Array, ans: Any, x: Any, dtype: Any, **options: Any) -> Array:
-    return g if options.get("device") is None else xp._to_device(g, x.device)
+    return g if options.get("device") is None else xp._to_device(g, device_of(x))
 
 
 rule(
@@ -20,6 +20,6 @@ rule(
 rule(
     "_to_device",
     jvp=lambda xp, t, ans, x, device: xp._to_device(t, device),
-    vjp=lambda xp, g, ans, x, device: xp._to_device(g, x.device),
+    vjp=lambda xp, g, ans, x, device: xp._to_device(g, device_of(x)),
 )
 zero("can_cast", "finfo", "iinfo", "isdtype", "result_type")

@@ -99,16 +99,20 @@ elementwise(
 )
 
 
-def _direction(xp: Namespace, x: Any, radius: Array) -> Array:
-    """Return x / radius, and 0 where the radius is 0: minimum norm."""
-    origin = radius == 0
-    return xp.where(origin, xp.zeros_like(radius), x) / xp.where(origin, xp.ones_like(radius), radius)
+def _direction(xp: Namespace, x: Any, other: Any, radius: Array) -> Array:
+    """Return x / radius; where the radius is 0, minimum norm; where an argument is infinite, the limit, or minimum norm."""
+    x, other = (z if hasattr(z, "shape") else xp.asarray(z, dtype=radius.dtype) for z in (x, other))
+    infinite = xp.astype(xp.isinf(x), radius.dtype)
+    count = infinite + xp.astype(xp.isinf(other), radius.dtype)
+    origin, beyond = radius == 0, count > 0
+    x = xp.where(origin, xp.zeros_like(radius), xp.where(beyond, xp.copysign(infinite, x), x))
+    return x / xp.where(origin, xp.ones_like(radius), xp.where(beyond, count, radius))
 
 
 elementwise(
     "hypot",
-    lambda xp, t, x1, ans: t * _direction(xp, x1, ans),
-    lambda xp, t, x2, ans: t * _direction(xp, x2, ans),
+    lambda xp, t, x1, x2, ans: t * _direction(xp, x1, x2, ans),
+    lambda xp, t, x1, x2, ans: t * _direction(xp, x2, x1, ans),
 )
 
 # --- kinks

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidiff.engine.extend import BATCHERS, Array, Namespace, creation, is_complex, normalize_axes, rule
+from unidiff.engine.extend import BATCHERS, Array, Namespace, creation, device_of, is_complex, normalize_axes, rule
 from unidiff.rules.batching import shifted
 
 creation("fft.fftfreq", "fft.rfftfreq")
@@ -31,14 +31,14 @@ def _resized(xp: Namespace, x: Array, axis: int, length: int) -> Array:
     if present > length:
         return x[(slice(None),) * axis + (slice(0, length), Ellipsis)]
     missing = (*x.shape[:axis], length - present, *x.shape[axis + 1 :])
-    return xp.concat([x, xp.zeros(missing, dtype=x.dtype, device=x.device)], axis=axis)
+    return xp.concat([x, xp.zeros(missing, dtype=x.dtype, device=device_of(x))], axis=axis)
 
 
 def _weighted(xp: Namespace, x: Array, axis: int, length: int, weight: float) -> Array:
     """Multiply the frequencies that stand for two, of a signal of the length, by the weight."""
-    index = xp.arange(x.shape[axis], device=x.device)
+    index = xp.arange(x.shape[axis], device=device_of(x))
     inner = (index > 0) & (2 * index < length)
-    one = xp.ones(inner.shape, dtype=xp.real(x).dtype, device=x.device)
+    one = xp.ones(inner.shape, dtype=xp.real(x).dtype, device=device_of(x))
     return x * xp.reshape(xp.where(inner, weight * one, one), (-1,) + (1,) * (x.ndim - 1 - axis))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidiff.engine.extend import Array, Namespace, part_cotangent, plain_key, rule, varies
+from unidiff.engine.extend import Array, Namespace, device_of, part_cotangent, plain_key, rule, varies
 
 rule(
     "_getitem",
@@ -28,8 +28,8 @@ def _assigned_part(xp: Namespace, g: Array, shape: tuple[int, ...], value: Any, 
     indices = key if isinstance(key, tuple) else (key,)
     if not any(isinstance(index, list) or _has_dtype(xp, index, "integral") for index in indices):
         return part
-    turns = xp.reshape(xp.arange(part.size, device=part.device), part.shape)
-    last = xp._setitem(xp.zeros(shape, dtype=turns.dtype, device=part.device), turns, key)
+    turns = xp.reshape(xp.arange(part.size, device=device_of(part)), part.shape)
+    last = xp._setitem(xp.zeros(shape, dtype=turns.dtype, device=device_of(part)), turns, key)
     return xp.where(xp._getitem(last, key) == turns, part, xp.zeros_like(part))
 
 
@@ -46,11 +46,11 @@ def _has_dtype(xp: Namespace, index: Any, kind: str) -> bool:
 rule(
     "_setitem",
     jvp=(
-        lambda xp, t, ans, x, value, key: xp._setitem(t, xp.zeros((), dtype=t.dtype, device=x.device), key),
+        lambda xp, t, ans, x, value, key: xp._setitem(t, xp.zeros((), dtype=t.dtype, device=device_of(x)), key),
         lambda xp, t, ans, x, value, key: xp._setitem(xp.zeros_like(ans, dtype=t.dtype), t, key),
     ),
     vjp=(
-        lambda xp, g, ans, x, value, key: xp._setitem(g, xp.zeros((), dtype=g.dtype, device=x.device), key),
+        lambda xp, g, ans, x, value, key: xp._setitem(g, xp.zeros((), dtype=g.dtype, device=device_of(x)), key),
         lambda xp, g, ans, x, value, key: _with_leading_axes(xp, _assigned_part(xp, g, x.shape, value, key), value.ndim),
     ),
     keep=(2,),
@@ -65,8 +65,8 @@ _INDICES = range(1, 65)
 def _assigned_values(xp: Namespace, g: Array, x: Any, values: Any, *indices: Array) -> Array:
     """Return the part of ``g`` at the indices, with 0 for elements that a later one of the same place overwrote."""
     part = xp._gather(g, *indices)
-    turns = xp.reshape(xp.arange(part.size, device=part.device), part.shape)
-    last = xp._assign_at(xp.zeros(x.shape, dtype=turns.dtype, device=part.device), turns, *indices)
+    turns = xp.reshape(xp.arange(part.size, device=device_of(part)), part.shape)
+    last = xp._assign_at(xp.zeros(x.shape, dtype=turns.dtype, device=device_of(part)), turns, *indices)
     return xp.where(xp._gather(last, *indices) == turns, part, xp.zeros_like(part))
 
 
@@ -126,7 +126,7 @@ def _along_axis_key(xp: Namespace, indices: Array, shape: tuple[int, ...], axis:
     """Return the indices beside the coordinates along the other axes, which together name elements."""
     key: list[Array] = []
     for a, n in enumerate(shape):
-        places = xp.arange(n, dtype=indices.dtype, device=indices.device)
+        places = xp.arange(n, dtype=indices.dtype, device=device_of(indices))
         key.append(indices if a == axis else xp.reshape(places, tuple(n if b == a else 1 for b in range(len(shape)))))
     return tuple(key)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, is_complex, rule, zero
+from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, device_of, is_complex, rule, transposed, zero
 from unidiff.rules.linear_algebra import adjoint, batch_negative_axis, conjugate
 
 zero("linalg.matrix_rank")
@@ -21,7 +21,7 @@ BATCHERS["_constant"] = lambda xp, call, flags, x: call(x)
 
 def identity(xp: Namespace, x: Array) -> Array:
     """Return the identity matrix that fits square matrices ``x``."""
-    return xp.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    return xp.eye(x.shape[-1], dtype=x.dtype, device=device_of(x))
 
 
 def per_matrix(xp: Namespace, x: Array) -> Array:
@@ -195,7 +195,7 @@ def _adjugate(xp: Namespace, det: Array, x: Array) -> Array:
     if n <= 1:
         return xp.ones_like(x)
     if n == 2:
-        return xp.flip(x, axis=(-2, -1)).mT * (2 * identity(xp, x) - 1)
+        return transposed(xp.flip(x, axis=(-2, -1))) * (2 * identity(xp, x) - 1)
     inv = xp.linalg.inv(xp.where(per_matrix(xp, det == 0), identity(xp, x), x))
     nullity = xp.linalg._nullity(x, det, inv)
     if nullity == 0:
@@ -219,7 +219,7 @@ def _adjugate(xp: Namespace, det: Array, x: Array) -> Array:
 
 rule(
     "linalg.det",
-    jvp=lambda xp, t, ans, x: xp.sum(_adjugate(xp, ans, x).mT * t, axis=(-2, -1)),
+    jvp=lambda xp, t, ans, x: xp.sum(transposed(_adjugate(xp, ans, x)) * t, axis=(-2, -1)),
     vjp=lambda xp, g, ans, x: per_matrix(xp, g) * adjoint(xp, _adjugate(xp, ans, x)),
     keep=(-1, 0),
 )

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, is_complex, rule
+from unidiff.engine.extend import BATCHERS, Array, Namespace, composite, device_of, is_complex, rule, transposed
 from unidiff.rules.linalg import inverse
 from unidiff.rules.linear_algebra import adjoint, conjugate
 
@@ -49,7 +49,7 @@ def _unless_unused(xp: Namespace, undefined: Array, used: Array, x: Array) -> Ar
 
 
 def _diagonal_mask(xp: Namespace, x: Array) -> Array:
-    return xp.eye(x.shape[-2], x.shape[-1], dtype=xp.bool, device=x.device)
+    return xp.eye(x.shape[-2], x.shape[-1], dtype=xp.bool, device=device_of(x))
 
 
 # --- Cholesky
@@ -101,7 +101,7 @@ def _below(xp: Namespace, x: Array) -> Array:
 def _pad_columns(xp: Namespace, x: Array, count: int) -> Array:
     if count == 0:
         return x
-    return xp.concat([x, xp.zeros((*x.shape[:-1], count), dtype=x.dtype, device=x.device)], axis=-1)
+    return xp.concat([x, xp.zeros((*x.shape[:-1], count), dtype=x.dtype, device=device_of(x))], axis=-1)
 
 
 def _qr_push(xp: Namespace, t: Array, ans: Any, x: Any, /, *, mode: str = "reduced") -> tuple[Array, Array]:
@@ -141,7 +141,7 @@ def _repeated(xp: Namespace, values: Array) -> Array:
     """Return which pairs of the sorted values count as equal."""
     n = values.shape[-1]
     if n < 2:
-        return xp.ones((*values.shape, n), dtype=xp.bool, device=values.device)
+        return xp.ones((*values.shape, n), dtype=xp.bool, device=device_of(values))
     values = xp._constant(values)
     tolerance = n * xp.finfo(values.dtype).eps * xp.max(xp.abs(values), axis=-1, keepdims=True)
     apart = xp.abs(values[..., 1:] - values[..., :-1]) > tolerance
@@ -194,7 +194,7 @@ composite("linalg.eigvalsh", lambda xp, x, /: xp.linalg.eigh(x)[0])
 def _repeated_complex(xp: Namespace, w: Array) -> Array:
     w = xp._constant(w)
     if w.shape[-1] < 2:
-        return xp.ones((*w.shape, w.shape[-1]), dtype=xp.bool, device=w.device)
+        return xp.ones((*w.shape, w.shape[-1]), dtype=xp.bool, device=device_of(w))
     magnitude = xp.abs(w)
     tolerance = w.shape[-1] * xp.finfo(magnitude.dtype).eps * xp.max(magnitude, axis=-1)
     return xp.abs(w[..., :, None] - w[..., None, :]) <= tolerance[..., None, None]
@@ -222,7 +222,7 @@ def _eig_pull(xp: Namespace, g: Any, ans: Any, x: Any) -> Array:
     g_w, g_v = g
     same = _repeated_complex(xp, w)
     v_h = adjoint(xp, v)
-    g_w = xp.zeros_like(w) if g_w is None else _apply(xp, _mean(xp, same, w.dtype).mT, g_w)
+    g_w = xp.zeros_like(w) if g_w is None else _apply(xp, transposed(_mean(xp, same, w.dtype)), g_w)
     if g_v is None:
         inner = g_w[..., :, None] * v_h
     else:
@@ -309,7 +309,7 @@ def _svd_pull(xp: Namespace, g: Any, ans: Any, x: Any, /, *, full_matrices: bool
     u, v, same = full_u[..., :k], full_v[..., :k], _repeated(xp, s)
     pulled = None
     if g_s is not None:
-        weights = xp.astype(_apply(xp, _singular_mean(xp, s, same, x).mT, g_s), x.dtype)
+        weights = xp.astype(_apply(xp, transposed(_singular_mean(xp, s, same, x)), g_s), x.dtype)
         pulled = xp.matmul(u * _columns(weights), adjoint(xp, v))
     if g_u is None and g_vh is None:
         return pulled

@@ -10,7 +10,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from unidiff.engine.extend import BATCHERS, Array, Namespace, Unbatchable, batch_elementwise, is_complex, normalize_axes, rule
+from unidiff.engine.extend import (
+    BATCHERS,
+    Array,
+    Namespace,
+    Unbatchable,
+    batch_elementwise,
+    is_complex,
+    normalize_axes,
+    rule,
+    transposed,
+)
 from unidiff.rules.batching import Flags
 
 Axes = int | tuple[Sequence[int], Sequence[int]]
@@ -23,7 +33,7 @@ def conjugate(xp: Namespace, x: Array) -> Array:
 
 def adjoint(xp: Namespace, x: Array) -> Array:
     """Return the conjugate transpose of a stack of matrices."""
-    return xp.conj(x.mT) if is_complex(xp, x) else x.mT
+    return xp.conj(transposed(x)) if is_complex(xp, x) else transposed(x)
 
 
 # --- matmul
@@ -146,8 +156,8 @@ for _prefix in ("", "linalg."):
     )
     rule(
         _prefix + "matrix_transpose",
-        jvp=lambda xp, t, ans, x: t.mT,
-        vjp=lambda xp, g, _ans, x: g.mT,
+        jvp=lambda xp, t, ans, x: transposed(t),
+        vjp=lambda xp, g, _ans, x: transposed(g),
         view=True,
     )
     rule(

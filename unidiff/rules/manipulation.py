@@ -12,6 +12,7 @@ from unidiff.engine.extend import (
     Namespace,
     along,
     composite,
+    device_of,
     normalize_axes,
     part_cotangent,
     plain_key,
@@ -115,7 +116,7 @@ def _repeat_pull(xp: Namespace, g: Array, ans: Any, x: Any, repeats: int | Array
         shape, axis = (x.size,), 0
     else:
         shape, axis = tuple(x.shape), axis % x.ndim
-    index = xp.repeat(xp.arange(shape[axis], device=x.device), repeats)
+    index = xp.repeat(xp.arange(shape[axis], device=device_of(x)), repeats)
     if not varies(index):
         key = plain_key((*(slice(None),) * axis, index, Ellipsis))
         return part_cotangent(shape, key, g) if shape == x.shape else xp.reshape(xp._scatter(g, shape, key), x.shape)

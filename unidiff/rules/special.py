@@ -13,11 +13,10 @@ from typing import Any
 from unidiff.engine.extend import (
     BATCHERS,
     Array,
-    MissingRuleError,
     Namespace,
     TracedConversionError,
-    UnsupportedOperationError,
     composite,
+    device_of,
     elementwise,
     expand_reduced,
     is_complex,
@@ -302,112 +301,10 @@ def _apply_to_parts(
         parts.append((rest, f2(*(x[rest] for x in arrays))))
     values = [part for _, part in parts]
     xp = _namespace(xp, *values)
-    out = xp.full(cond.shape, fill_value, dtype=xp.result_type(*values), device=cond.device)
+    out = xp.full(cond.shape, fill_value, dtype=xp.result_type(*values), device=device_of(cond))
     for mask, part in parts:
         out[mask] = part
     return out
 
 
 composite("special.apply_where", _apply_where)
-
-# --- functions that the standard's cannot express: the array library has to bring them
-
-
-def _absent(name: str) -> Callable[..., Any]:
-    def absent(xp: Namespace, *args: Any) -> Any:
-        raise UnsupportedOperationError(
-            f"the array library of the backend {xp.__name__.rpartition('.')[2]!r} has no special function {name!r}, and the"
-            " array API standard cannot express it. NumPy arrays have it where SciPy is installed (pip install scipy);"
-            " unidiff.bridge runs a function on another backend."
-        )
-
-    return absent
-
-
-def _parameter(name: str, argument: str) -> Callable[..., Any]:
-    """Return the map of a parameter in which no closed form of the derivative is known."""
-
-    def missing(xp: Namespace, t: Any) -> Any:
-        raise MissingRuleError(
-            f"special.{name} has no derivative with respect to its parameter {argument}; hold it constant with"
-            " unidiff.stop_gradient, or give the function a rule with unidiff.custom_jvp."
-        )
-
-    return missing
-
-
-def _native(name: str, *pushes: Callable[..., Any]) -> None:
-    elementwise(f"special.{name}", *pushes, implementation=getattr(compositions, name, None) or _absent(name))
-
-
-_ROOT_PI = math.sqrt(math.pi)
-_ROOT_2PI = math.sqrt(2 * math.pi)
-
-_native("erf", lambda xp, t, x: t * (2 / _ROOT_PI * xp.exp(-x * x)))
-_native("erfc", lambda xp, t, x: t * (-2 / _ROOT_PI * xp.exp(-x * x)))
-_native("erfcx", lambda xp, t, x, ans: t * (2 * x * ans - 2 / _ROOT_PI))
-_native("erfinv", lambda xp, t, ans: t * (_ROOT_PI / 2 * xp.exp(ans * ans)))
-_native("erfcinv", lambda xp, t, ans: t * (-_ROOT_PI / 2 * xp.exp(ans * ans)))
-_native("ndtr", lambda xp, t, x: t * (xp.exp(-x * x / 2) / _ROOT_2PI))
-_native("ndtri", lambda xp, t, ans: t * (_ROOT_2PI * xp.exp(ans * ans / 2)))
-_native("log_ndtr", lambda xp, t, x: t * (math.sqrt(2 / math.pi) / xp.special.erfcx(-x / math.sqrt(2))))
-
-_native("gamma", lambda xp, t, x, ans: t * (ans * xp.special.digamma(x)))
-_native("gammaln", lambda xp, t, x: t * xp.special.digamma(x))
-_native("digamma", lambda xp, t, x: t * xp.special.polygamma(1, x))
-_native("psi", lambda xp, t, x: t * xp.special.polygamma(1, x))
-_native("polygamma", _parameter("polygamma", "n"), lambda xp, t, x1, x2: t * xp.special.polygamma(x1 + 1, x2))
-_native(
-    "beta",
-    lambda xp, t, x1, x2, ans: t * (ans * (xp.special.digamma(x1) - xp.special.digamma(x1 + x2))),
-    lambda xp, t, x1, x2, ans: t * (ans * (xp.special.digamma(x2) - xp.special.digamma(x1 + x2))),
-)
-_native(
-    "betaln",
-    lambda xp, t, x1, x2: t * (xp.special.digamma(x1) - xp.special.digamma(x1 + x2)),
-    lambda xp, t, x1, x2: t * (xp.special.digamma(x2) - xp.special.digamma(x1 + x2)),
-)
-
-
-def _gamma_density(xp: Namespace, a: Any, x: Any) -> Array:
-    return xp.exp(xp.special.xlogy(a - 1, x) - x - xp.special.gammaln(a))
-
-
-def _beta_density(xp: Namespace, a: Any, b: Any, x: Any) -> Array:
-    (_, a), (_, b) = both(xp, x, a), both(xp, x, b)
-    return xp.exp(xp.special.xlogy(a - 1, x) + xp.special.xlog1py(b - 1, -x) - xp.special.betaln(a, b))
-
-
-_native("gammainc", _parameter("gammainc", "a"), lambda xp, t, x1, x2: t * _gamma_density(xp, x1, x2))
-_native("gammaincc", _parameter("gammaincc", "a"), lambda xp, t, x1, x2: -t * _gamma_density(xp, x1, x2))
-_native(
-    "betainc",
-    _parameter("betainc", "a"),
-    _parameter("betainc", "b"),
-    lambda xp, t, x1, x2, x3: t * _beta_density(xp, x1, x2, x3),
-)
-_native(
-    "betaincc",
-    _parameter("betaincc", "a"),
-    _parameter("betaincc", "b"),
-    lambda xp, t, x1, x2, x3: -t * _beta_density(xp, x1, x2, x3),
-)
-
-# Modified Bessel functions; the sum of neighbours has no division, so that every derivative exists at 0.
-
-
-def _neighbours(xp: Namespace, function: str, v: Any, x: Array) -> Array:
-    bessel = getattr(xp.special, function)
-    return (bessel(v - 1, x) + bessel(v + 1, x)) / 2
-
-
-_native("iv", _parameter("iv", "v"), lambda xp, t, x1, x2: t * _neighbours(xp, "iv", x1, x2))
-_native(
-    "ive",  # exp(-abs(x)) has a kink at 0: minimum norm
-    _parameter("ive", "v"),
-    lambda xp, t, x1, x2, ans: t * (_neighbours(xp, "ive", x1, x2) - xp.sign(x2) * ans),
-)
-_native("i0", lambda xp, t, x: t * xp.special.i1(x))
-_native("i1", lambda xp, t, x: t * _neighbours(xp, "iv", 1, x))
-_native("i0e", lambda xp, t, x, ans: t * (xp.special.i1e(x) - xp.sign(x) * ans))  # at 0: minimum norm
-_native("i1e", lambda xp, t, x, ans: t * (_neighbours(xp, "ive", 1, x) - xp.sign(x) * ans))

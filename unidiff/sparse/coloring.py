@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unidiff.errors import ShapeError
-from unidiff.sparse.matrix import SparsityPattern
+from unidiff.sparse.matrix import SparsityPattern, require_pattern
 
 __all__ = ["column_coloring", "row_coloring", "star_coloring"]
 
@@ -40,6 +40,11 @@ def column_coloring(pattern: SparsityPattern) -> tuple[int, ...]:
     tuple of int
         The color of each column, counted from 0.
 
+    Raises
+    ------
+    unidiff.errors.ArgumentError
+        If the argument is no `SparsityPattern`.
+
     Notes
     -----
     Greedy distance-2 coloring of the bipartite graph, columns with most neighbours first.
@@ -50,6 +55,7 @@ def column_coloring(pattern: SparsityPattern) -> tuple[int, ...]:
     >>> sparse.column_coloring(sparse.SparsityPattern.from_dense([[1, 1, 0], [0, 1, 1]]))
     (1, 0, 1)
     """
+    require_pattern(pattern)
     return _greedy(pattern.by_column, pattern.by_row)
 
 
@@ -65,12 +71,18 @@ def row_coloring(pattern: SparsityPattern) -> tuple[int, ...]:
     tuple of int
         The color of each row, counted from 0.
 
+    Raises
+    ------
+    unidiff.errors.ArgumentError
+        If the argument is no `SparsityPattern`.
+
     Examples
     --------
     >>> from unidiff import sparse
     >>> sparse.row_coloring(sparse.SparsityPattern.from_dense([[1, 1, 0], [0, 1, 1]]))
     (0, 1)
     """
+    require_pattern(pattern)
     return _greedy(pattern.by_row, pattern.by_column)
 
 
@@ -89,6 +101,8 @@ def star_coloring(pattern: SparsityPattern) -> tuple[int, ...]:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the argument is no `SparsityPattern`.
     unidiff.errors.ShapeError
         If the pattern is not symmetric.
 
@@ -104,6 +118,7 @@ def star_coloring(pattern: SparsityPattern) -> tuple[int, ...]:
     >>> sparse.star_coloring(arrow), sparse.column_coloring(arrow)
     ((0, 1, 1, 1), (0, 1, 2, 3))
     """
+    require_pattern(pattern)
     require_symmetric(pattern)
     neighbours = [[w for w in mine if w != v] for v, mine in enumerate(pattern.by_column)]
     n = len(neighbours)

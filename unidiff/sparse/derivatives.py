@@ -11,7 +11,7 @@ from unidiff.errors import ArgumentError, ShapeError
 from unidiff.first_order import _require_scalar, check_callable
 from unidiff.sparse.coloring import column_coloring, require_symmetric, row_coloring, star_coloring
 from unidiff.sparse.detection import hessian_pattern, jacobian_pattern, require_real
-from unidiff.sparse.matrix import SparseMatrix, SparsityPattern, indices
+from unidiff.sparse.matrix import SparseMatrix, SparsityPattern, indices, require_pattern
 
 __all__ = ["hessian", "jacobian"]
 
@@ -68,7 +68,8 @@ def jacobian(
     check_callable(f)
     if mode not in MODES:
         raise ArgumentError(f"mode must be one of {', '.join(MODES)}, but it is {mode!r:.200}.")
-    _check_pattern(pattern)
+    if pattern is not None:
+        require_pattern(pattern)
 
     @wraps(f)
     def sparse_jacobian(*args: Any, **kwargs: Any) -> SparseMatrix:
@@ -105,11 +106,6 @@ def _one(argnums: Any) -> int:
     if not isinstance(argnums, int) or isinstance(argnums, bool):
         raise ArgumentError(f"argnums must be one integer here, but it is {argnums!r:.200}; put the arguments into one pytree.")
     return argnums
-
-
-def _check_pattern(pattern: Any) -> None:
-    if pattern is not None and not isinstance(pattern, SparsityPattern):
-        raise ArgumentError(f"pattern must be a SparsityPattern, see SparsityPattern.from_dense, but it is {pattern!r:.200}.")
 
 
 def _check_shape(pattern: SparsityPattern, outs: Sequence[Array], primals: Sequence[Array]) -> None:
@@ -204,8 +200,8 @@ def hessian(
            [ 0.,  0., -2.,  2.]])
     """
     check_callable(f)
-    _check_pattern(pattern)
     if pattern is not None:
+        require_pattern(pattern)
         require_symmetric(pattern)
 
     @wraps(f)

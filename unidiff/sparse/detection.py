@@ -11,9 +11,9 @@ from unidiff.derive import CompleteBackend, size
 from unidiff.errors import ArgumentError, DTypeError
 from unidiff.first_order import check_callable, grad
 from unidiff.jacobians import jacobian
+from unidiff.matrix_free.vectors import Space
 from unidiff.registry import DEFAULT
 from unidiff.sparse.matrix import SparsityPattern
-from unidiff.vectors import Space
 
 __all__ = ["hessian_pattern", "jacobian_pattern"]
 

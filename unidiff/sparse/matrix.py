@@ -105,6 +105,12 @@ class SparsityPattern:
         return _grouped(self.columns, self.rows, self.shape[1])
 
 
+def require_pattern(pattern: Any) -> None:
+    """Raise ArgumentError for what is no `SparsityPattern`."""
+    if not isinstance(pattern, SparsityPattern):
+        raise ArgumentError(f"pattern must be a SparsityPattern, see SparsityPattern.from_dense, but it is {pattern!r:.200}.")
+
+
 def _grouped(keys: Sequence[int], values: Sequence[int], count: int) -> list[list[int]]:
     groups: list[list[int]] = [[] for _ in range(count)]
     for key, value in zip(keys, values, strict=True):

@@ -120,6 +120,18 @@ _linear_p = Primitive("linear_by_rule")
 _linear_p.multiple_results = True
 
 
+def linear(push: Callable[[Any], Any], pull: Callable[[Any], Any], x: Any) -> Any:
+    """Return ``push(x)``, a linear function that keeps shape and dtype, with `pull` as its transpose; neither is traced."""
+    results = _linear_p.bind(
+        x,
+        count=0,
+        push=lambda _, given: (push(given[0]),),
+        pull=lambda _, given: (pull(given[0]),),
+        outs=(jax.ShapeDtypeStruct(x.shape, x.dtype),),
+    )
+    return results[0]
+
+
 def _evaluate(*operands: Any, count: int, push: Any, pull: Any, outs: Any) -> list[Any]:
     return list(push(operands[:count], operands[count:]))
 

@@ -52,10 +52,18 @@ def copysign(x1: Any, x2: Any, /) -> Any:
     return _copysign(*promoted(x1, x2)) if is_floating(x1, x2) else jnp.copysign(x1, x2)
 
 
+def _direction(x: Any, other: Any, radius: Any) -> Any:
+    """Return x / radius, at infinities in the limit; at the origin: minimum norm."""
+    infinite = jnp.isinf(x).astype(radius.dtype)
+    count = infinite + jnp.isinf(other)
+    beyond = count > 0
+    return masked_divide(jnp.where(beyond, jnp.copysign(infinite, x), x), jnp.where(beyond, count, radius))
+
+
 _hypot = with_tangents(
-    jnp.hypot,  # at the origin: minimum norm
-    lambda t, ans, x1, x2: t * masked_divide(x1, ans),
-    lambda t, ans, x1, x2: t * masked_divide(x2, ans),
+    jnp.hypot,
+    lambda t, ans, x1, x2: t * _direction(x1, x2, ans),
+    lambda t, ans, x1, x2: t * _direction(x2, x1, ans),
 )
 
 

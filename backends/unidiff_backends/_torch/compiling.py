@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from unidiff.backend import Lowered
 from unidiff.errors import ArgumentError, TracedConversionError
@@ -76,17 +77,23 @@ class FlatProgram:
 
         try:
             graph = make_fx(outputs, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
-        except torch._subclasses.fake_tensor.DataDependentOutputException as error:
-            raise _unknown_value(error) from error
-        except torch._subclasses.fake_tensor.DynamicOutputShapeException as error:
+        except _NEEDS_VALUES as error:
             raise _unknown_value(error) from error
         return graph, found[0]
 
 
+_NEEDS_VALUES = (
+    torch._subclasses.fake_tensor.DataDependentOutputException,
+    torch._subclasses.fake_tensor.DynamicOutputShapeException,
+    GuardOnDataDependentSymNode,
+)
+
+
 def _unknown_value(error: Exception) -> TracedConversionError:
+    reason = str(error).strip().partition("\n")[0]
     return TracedConversionError(
-        f"a value, or a shape that depends on one, was needed ({error}) that a tensor inside unidiff.jit does not have yet: the"
-        " function is recorded once and then run with other values. Use unidiff.cond, unidiff.while_loop or"
+        f"a value, or a shape that depends on one, was needed ({reason}) that a tensor inside unidiff.jit does not have yet:"
+        " the function is recorded once and then run with other values. Use unidiff.cond, unidiff.while_loop or"
         " xp.where(condition, a, b) instead of a Python branch, and pass what Python has to know through static_argnums or"
         " static_argnames."
     )

@@ -15,6 +15,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         arrays=("array_api_strict",),
         library="array-api-strict",
         requires=("array-api-strict>=2.4",),
+        tested=("array-api-strict>=2.4,<3",),
         install="pip install array-api-strict",
-        capabilities=unidiff.Capabilities(devices=frozenset({"cpu"})),
+        capabilities=unidiff.Capabilities(vmap=True, jit=True),
     )

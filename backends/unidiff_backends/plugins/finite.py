@@ -14,7 +14,7 @@ def describe(name: str, accuracy: float) -> unidiff.BackendInfo:
         arrays=(),
         library="any",
         install="pip install unidiff-array",
-        capabilities=unidiff.Capabilities(modes=frozenset({"forward"}), max_order=2, accuracy=accuracy),
+        capabilities=unidiff.Capabilities(modes=frozenset({"forward"}), accuracy=accuracy),
     )
 
 

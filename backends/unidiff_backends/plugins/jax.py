@@ -16,7 +16,16 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         excludes=("jax.ShapeDtypeStruct",),
         library="jax",
         requires=("jax>=0.6",),
+        tested=("jax>=0.6,<0.11",),
         install='pip install "unidiff-array[jax]"',
+        test_environment=(
+            "JAX_ENABLE_X64=1",
+            # Tests compile thousands of tiny programs and run each once: not optimizing them saves half of the time.
+            (
+                "XLA_FLAGS=--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+                " --xla_cpu_use_fusion_emitters=false"
+            ),
+        ),
         capabilities=unidiff.Capabilities(
             dtypes=frozenset({"bfloat16", "float16", "float32", "float64", "complex64", "complex128"}),
             devices=frozenset({"cpu", "cuda", "rocm", "tpu"}),

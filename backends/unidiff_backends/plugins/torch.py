@@ -11,8 +11,14 @@ INFO = unidiff.BackendInfo(
     arrays=("torch",),
     library="torch",
     requires=("torch>=2.6",),
+    tested=("torch>=2.6,<2.14",),
     install='pip install "unidiff-array[torch]"',
-    capabilities=unidiff.Capabilities(devices=frozenset({"cpu", "cuda", "mps", "xpu"}), vmap=True, jit=True),
+    capabilities=unidiff.Capabilities(
+        dtypes=frozenset({"bfloat16", "float16", "float32", "float64", "complex64", "complex128"}),
+        devices=frozenset({"cpu", "cuda", "mps", "xpu"}),
+        vmap=True,
+        jit=True,
+    ),
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import unidiff as ud
 from unidiff.backend import BackendInfo
+from unidiff.cli.backends import device_name
 from unidiff.cli.demo import problems
 
 GRADIENT_TOLERANCE = 1e-12
@@ -97,7 +98,7 @@ def run_backend(
     try:
         begin = time.perf_counter()
         x = put(problems.starts(settings.starts_per_side))
-        device = str(ud.device(x))
+        device = device_name(ud.device(x))
         surface = problems.run_surface(x, settings.surface_steps, on_step)
         middle = time.perf_counter()
         digits = problems.run_digits(data, put, settings.digits_steps, on_step) if data is not None else None

@@ -13,7 +13,7 @@ Lion(learning_rate=0.001, b1=0.9, b2=0.99, weight_decay=0.001)
 from collections.abc import Mapping
 from typing import Any
 
-from unidiff.optim import adam_methods, adaptive_methods, gradient_methods, matrix_methods, schedules
+from unidiff.optim import adam_methods, adaptive_methods, composed_schedules, gradient_methods, matrix_methods, schedules
 from unidiff.optim.groups import Partition, partition
 from unidiff.optim.optimizer import Method
 from unidiff.optim.scalars import Rate
@@ -271,10 +271,10 @@ def warmup_cosine_decay_schedule(
     decay_steps: int,
     end_value: float = 0.0,
     exponent: float = 1.0,
-) -> schedules.Joined:
+) -> composed_schedules.Joined:
     """Return ``optax.warmup_cosine_decay_schedule``; the decay steps include those of the warm-up."""
     wave = schedules.Cosine(peak_value, decay_steps - warmup_steps, end_value, exponent)
-    return schedules.warmup(wave, warmup_steps, init_value)
+    return composed_schedules.warmup(wave, warmup_steps, init_value)
 
 
 def warmup_exponential_decay_schedule(
@@ -286,10 +286,10 @@ def warmup_exponential_decay_schedule(
     transition_begin: int = 0,
     staircase: bool = False,
     end_value: float | None = None,
-) -> schedules.Joined:
+) -> composed_schedules.Joined:
     """Return ``optax.warmup_exponential_decay_schedule``."""
     decay = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
-    return schedules.warmup(decay, warmup_steps, init_value)
+    return composed_schedules.warmup(decay, warmup_steps, init_value)
 
 
 def cosine_onecycle_schedule(
@@ -298,11 +298,11 @@ def cosine_onecycle_schedule(
     pct_start: float = 0.3,
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
-) -> schedules.Interpolated:
+) -> composed_schedules.Interpolated:
     """Return ``optax.cosine_onecycle_schedule``."""
     first = peak_value / div_factor
     knots = [(0, first), (int(pct_start * transition_steps), peak_value), (transition_steps, first / final_div_factor)]
-    return schedules.Interpolated(knots, "cosine")
+    return composed_schedules.Interpolated(knots, "cosine")
 
 
 def linear_onecycle_schedule(
@@ -312,8 +312,10 @@ def linear_onecycle_schedule(
     pct_final: float = 0.85,
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
-) -> schedules.Interpolated:
+) -> composed_schedules.Interpolated:
     """Return ``optax.linear_onecycle_schedule``."""
     first = peak_value / div_factor
     rise, fall = int(pct_start * transition_steps), int(pct_final * transition_steps)
-    return schedules.Interpolated([(0, first), (rise, peak_value), (fall, first), (transition_steps, first / final_div_factor)])
+    return composed_schedules.Interpolated(
+        [(0, first), (rise, peak_value), (fall, first), (transition_steps, first / final_div_factor)]
+    )

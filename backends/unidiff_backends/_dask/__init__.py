@@ -1,0 +1,1 @@
+"""What Dask lacks, or computes at once, as functions that build graphs."""

@@ -1,0 +1,109 @@
+"""Runs as JSON documents: written, read, and compared."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import unidiff as ud
+from unidiff_conformance.profiles import SUITE_VERSION
+from unidiff_conformance.results import Result, count, from_record
+
+SCHEMA = 2
+"""Version of the layout, which ``report.schema.json`` describes."""
+
+
+class DocumentError(ValueError):
+    """A file is no report of the suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case whose outcome differs between two runs; "absent" where it was not part of one."""
+
+    backend: str
+    case: str
+    before: str
+    after: str
+
+
+def document(
+    results: Sequence[Result], claims: Mapping[str, str], problems: Mapping[str, Sequence[str]], selection: str
+) -> dict[str, Any]:
+    """Return a run as plain data.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Every result.
+    claims : mapping of str to str
+        What each backend can say of itself.
+    problems : mapping of str to sequence of str
+        What is wrong with a backend besides its results.
+    selection : str
+        What was run.
+
+    Returns
+    -------
+    dict
+    """
+    infos = ud.backends(installed=False)
+    return {
+        "schema": SCHEMA,
+        "suite": SUITE_VERSION,
+        "selection": selection,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "backends": {
+            name: {
+                "claim": claims.get(name, ""),
+                "library": infos[name].library if name in infos else "",
+                "environment": list(infos[name].test_environment) if name in infos else [],
+                "problems": list(problems.get(name, ())),
+                "totals": {status.value: n for status, n in count(r for r in results if r.backend == name).items()},
+            }
+            for name in dict.fromkeys([*claims, *problems, *(r.backend for r in results)])
+        },
+        "results": [result.record() for result in results],
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a document to a file."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> list[Result]:
+    """Read the results of a run.
+
+    Raises
+    ------
+    DocumentError
+        If the file cannot be read or is no report of this version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise DocumentError(f"{path} is no report of schema {SCHEMA}; write one with 'unidiff conformance run --json FILE'")
+        return [from_record(record) for record in content["results"]]
+    except DocumentError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DocumentError(f"{path} is no report of the suite: {error}") from error
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a document."""
+    found: dict[str, Any] = json.loads((files("unidiff_conformance") / "report.schema.json").read_text(encoding="utf-8"))
+    return found
+
+
+def changes(before: Sequence[Result], after: Sequence[Result]) -> list[Change]:
+    """Return the cases whose outcome differs between two runs."""
+    old, new = ({(r.backend, r.case): r.status.value for r in results} for results in (before, after))
+    keys = dict.fromkeys([*old, *new])
+    pairs = ((*key, old.get(key, "absent"), new.get(key, "absent")) for key in keys)
+    return [Change(*pair) for pair in pairs if pair[2] != pair[3]]

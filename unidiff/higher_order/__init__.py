@@ -1,0 +1,1 @@
+"""Derivatives of second and higher order: Hessians, curvature matrices and expansions."""

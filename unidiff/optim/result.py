@@ -1,0 +1,147 @@
+"""What a solver returns, and why it stopped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from unidiff._typing import Array, Tree
+
+__all__ = ["Result", "Status"]
+
+
+class Status(Enum):
+    """Why a solver stopped; the value is the message.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> ud.optim.Status.CONVERGED.value
+    'The measure of optimality is within the tolerance.'
+    """
+
+    CONVERGED = "The measure of optimality is within the tolerance."
+    SMALL_CHANGE = "The last change of the objective or of the point was within ftol or xtol."
+    ITERATIONS = "The largest number of iterations was reached."
+    TIME = "The time was up."
+    CALLBACK = "The callback raised StopIteration."
+    LINE_SEARCH = (
+        "The line search found no acceptable step: rounding errors dominate, or the gradient is not that of the objective."
+    )
+    NOT_DESCENT = "The direction of search is not one of descent."
+    NOT_FINITE = "The objective or its gradient is NaN or infinite."
+    STALLED = "No further progress is possible."
+    SCIPY = "SciPy's solver reported a failure."
+
+
+@dataclass
+class Result:
+    """The outcome of a solver, in the vocabulary of ``scipy.optimize.OptimizeResult``.
+
+    Parameters
+    ----------
+    x : pytree of array
+        The solution, or where there is none the best point that was met, in the structure, library, dtypes and device of the
+        start.
+    fun : array or pytree of array
+        The objective at `x`, of shape (); for roots and fixed points the residual, a pytree.
+    jac : pytree of array or None
+        The gradient at `x`, in the structure of `x`; None where none was computed.
+    optimality : float
+        The measure that was compared with the tolerance: the largest entry of the gradient in magnitude, or what the method
+        says takes its place.
+    nit, nfev, njev, nhev : int
+        Iterations; evaluations of the objective, of gradients or Jacobians, and of Hessians or their products.
+    success : bool
+        Whether `x` satisfies a stopping rule for solutions.
+    status : Status
+    message : str
+    aux : pytree
+        What the function returned besides its value at `x`, with ``has_aux=True``.
+    state : dict
+        What the method knew at the end, such as ``"inverse_hessian"``.
+    trajectory : list or None
+        All iterates, from the start, with the option ``trajectory=True``.
+    stationary : str or None
+        With the option ``classify=True``: "minimum", "maximum", "saddle", "degenerate" or "not stationary".
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> result = ud.minimize(lambda x: ((x - 1.0) ** 2).sum(), np.zeros(3))
+    >>> result.success, result["status"].name
+    (True, 'CONVERGED')
+    """
+
+    x: Tree
+    fun: Any
+    jac: Tree
+    optimality: float
+    nit: int
+    nfev: int
+    njev: int
+    nhev: int
+    success: bool
+    status: Status
+    message: str
+    aux: Any = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    trajectory: Sequence[Tree] | None = None
+    stationary: str | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field by name, as SciPy's result does."""
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> list[str]:
+        """Return the names of the fields."""
+        return [f.name for f in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A vector with the objective and its gradient there; the floats are their values on the host, read all at once."""
+
+    x: Array
+    value: Array
+    gradient: Array
+    f: float
+    size: float
+    slope: float
+    aux: Any = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether objective and gradient are."""
+        return abs(self.f) < float("inf") and self.size < float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class Iterate:
+    """What a method yields after each iteration.
+
+    Parameters
+    ----------
+    point : Point
+    optimality : float
+        What is compared with the tolerance.
+    state : dict
+        What the method knows.
+    monotone : bool
+        Whether a lower objective is a better point, so that the best one may be an earlier one.
+    """
+
+    point: Point
+    optimality: float
+    state: Mapping[str, Any] = field(default_factory=dict)
+    monotone: bool = True
+
+
+class Stop(Exception):  # noqa: N818  # it ends an iteration and is often no error
+    """Ends a method that cannot go on."""
+
+    def __init__(self, status: Status, detail: str = "") -> None:
+        super().__init__(f"{status.value} {detail}".strip())
+        self.status = status

@@ -1,0 +1,154 @@
+"""Trust-region methods: Steihaug's truncated conjugate gradients, and the exact solution of Moré and Sorensen."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import unidiff as ud
+from unidiff._typing import Array
+from unidiff.errors import ArgumentError
+from unidiff.optim.descent import dot
+from unidiff.optim.objective import Objective
+from unidiff.optim.result import Iterate, Point, Status, Stop
+from unidiff.optim.vector import Layout, read
+
+__all__ = ["trust_exact", "trust_ncg"]
+
+Subproblem = Callable[[Point, float], tuple[Array, float, bool]]
+"""Takes a point and a radius; returns a step, the decrease that the model predicts, and whether the step is of full length."""
+
+
+def trust_ncg(
+    objective: Objective,
+    start: Array,
+    *,
+    initial_radius: float = 1.0,
+    max_radius: float = 1000.0,
+    eta: float = 0.15,
+) -> Iterator[Iterate]:
+    """Yield the iterates with steps by Steihaug's method (Nocedal & Wright, algorithms 4.1 and 7.2)."""
+    held: list[tuple[Point, Callable[[Array], Array]]] = []
+
+    def subproblem(point: Point, radius: float) -> tuple[Array, float, bool]:
+        if not held or held[0][0] is not point:
+            held[:] = [(point, objective.hvp(point.x))]
+        return steihaug(held[0][1], point.gradient, radius, objective.layout)
+
+    return _iterates(objective, start, subproblem, initial_radius, max_radius, eta)
+
+
+def trust_exact(
+    objective: Objective,
+    start: Array,
+    *,
+    initial_radius: float = 1.0,
+    max_radius: float = 1000.0,
+    eta: float = 0.15,
+) -> Iterator[Iterate]:
+    """Yield the iterates with steps that minimize the model within the radius, by the eigenvalues of the Hessian."""
+    held: list[tuple[Point, tuple[Array, Array]]] = []
+
+    def subproblem(point: Point, radius: float) -> tuple[Array, float, bool]:
+        if not held or held[0][0] is not point:
+            xp = objective.layout.backend.namespace(point.x)
+            values, vectors = xp.linalg.eigh(objective.hessian(point.x))
+            held[:] = [(point, (values, vectors))]
+        return more_sorensen(*held[0][1], point.gradient, radius, objective.layout)
+
+    return _iterates(objective, start, subproblem, initial_radius, max_radius, eta)
+
+
+def _iterates(
+    objective: Objective, start: Array, subproblem: Subproblem, radius: float, longest: float, eta: float
+) -> Iterator[Iterate]:
+    if not (0 < radius <= longest and 0 <= eta < 0.25):
+        raise ArgumentError(
+            "0 < initial_radius <= max_radius and 0 <= eta < 1/4 must hold, but initial_radius, max_radius and eta are "
+            f"{radius}, {longest} and {eta}."
+        )
+    point = objective(start)
+    small = objective.layout.epsilon
+    while True:
+        yield Iterate(point, point.size, {"radius": radius})
+        step, predicted, full = subproblem(point, radius)
+        new = objective(point.x + step)
+        if not predicted > 0:
+            raise Stop(Status.STALLED)
+        rounding = 10 * small * max(abs(point.f), abs(new.f))
+        # Where both decreases are rounding errors the model is trusted (Conn, Gould & Toint, section 17.4.2).
+        trusted = predicted <= rounding and abs(point.f - new.f) <= rounding and new.size < point.size
+        ratio = 1.0 if trusted else (point.f - new.f) / predicted if new.finite else -math.inf
+        if ratio < 0.25:
+            radius *= 0.25
+        elif ratio > 0.75 and full:
+            radius = min(2 * radius, longest)
+        if ratio > eta and new.finite:
+            point = new
+        elif radius < small * small:
+            raise Stop(Status.STALLED)
+
+
+def steihaug(product: Callable[[Array], Array], g: Array, radius: float, layout: Layout) -> tuple[Array, float, bool]:
+    """Return a step by truncated conjugate gradients, the predicted decrease, and whether the step is of full length."""
+    z = ud.array_namespace(g).zeros_like(g)
+    hz = z
+    r, d = g, -1.0 * g
+    (square,) = read(dot(r, r))
+    target = square * min(0.25, math.sqrt(square))  # the square of min(1/2, sqrt |g|) |g|
+    full = False
+    for _ in range(2 * layout.dimension + 10):
+        image = product(d)
+        curvature, dd, zd, zz = read(dot(d, image), dot(d, d), dot(z, d), dot(z, z))
+        alpha = square / curvature if curvature > 0 else math.inf
+        if not curvature > 0 or zz + 2 * alpha * zd + alpha * alpha * dd >= radius * radius:
+            root = math.sqrt(max(0.0, zd * zd + dd * (radius * radius - zz)))
+            alpha = (radius * radius - zz) / (zd + root) if zd + root > 0 else (root - zd) / dd
+            z, hz, full = z + alpha * d, hz + alpha * image, True
+            break
+        z, hz, r = z + alpha * d, hz + alpha * image, r + alpha * image
+        (fresh,) = read(dot(r, r))
+        if fresh < target:
+            break
+        d, square = (fresh / square) * d - r, fresh
+    (decrease,) = read(-1.0 * (dot(g, z) + 0.5 * dot(z, hz)))
+    return z, decrease, full
+
+
+def more_sorensen(values: Array, vectors: Array, g: Array, radius: float, layout: Layout) -> tuple[Array, float, bool]:
+    """Return the minimum of ``g.p + p.H p / 2`` within the radius for a Hessian given by its eigenvalues and eigenvectors.
+
+    The multiplier is the root of ``1 / |p(lambda)| = 1 / radius``, by Newton's method within a bracket. J. Moré and
+    D. Sorensen, SIAM J. Sci. Stat. Comput. 4 (1983); in the hard case a multiple of the first eigenvector makes up the length.
+    """
+    xp = layout.backend.namespace(g)
+    c = vectors.mT @ g
+    lowest, highest, norm = read(values[0], xp.max(xp.abs(values)), xp.sqrt(dot(g, g)))
+    tiny = layout.epsilon * max(highest, layout.epsilon)
+
+    def at(shift: float) -> tuple[Array, float, float]:
+        gaps = values + shift
+        p = -c / xp.where(gaps > tiny, gaps, xp.full_like(gaps, tiny))
+        square, slope = read(dot(p, p), dot(p, p / xp.where(gaps > tiny, gaps, xp.full_like(gaps, tiny))))
+        return p, math.sqrt(square), slope
+
+    low = max(0.0, -lowest + tiny)
+    p, length, slope = at(low)
+    full = lowest <= tiny or length > radius
+    if lowest > tiny and length <= radius:
+        full = False
+    elif length <= radius:
+        first = xp.asarray(p[0])
+        (missing, sign) = (math.sqrt(radius * radius - length * length), read(first)[0])
+        unit = xp.concat([layout.full(math.copysign(missing, sign), (1,)), xp.zeros_like(p[1:])])
+        p = p + unit
+    else:
+        high, shift = max(low, norm / radius - lowest) + tiny, low
+        for _ in range(60):
+            if abs(length - radius) <= 1e-4 * radius:
+                break
+            low, high = (shift, high) if length > radius else (low, shift)
+            shift += (length / radius - 1) * length * length / slope
+            if not low < shift < high:
+                shift = 0.5 * (low + high)
+            p, length, slope = at(shift)
+    (decrease,) = read(-1.0 * (dot(c, p) + 0.5 * dot(p, values * p)))
+    return vectors @ p, decrease, full

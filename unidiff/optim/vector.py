@@ -1,0 +1,136 @@
+"""Pytrees as one real vector, the form in which the solvers compute; a complex entry is two coordinates."""
+
+from collections.abc import Sequence
+from numbers import Number, Real
+from typing import Any
+
+import unidiff as ud
+from unidiff._typing import Array, Tree
+from unidiff.errors import MixedDevicesError, ShapeError, TreeError
+from unidiff.optim.leaves import collect
+
+__all__ = ["Layout", "flat", "read"]
+
+
+class Layout:
+    """The vectors of the structure, shapes and dtypes of a pytree.
+
+    Parameters
+    ----------
+    like : pytree of array
+        Real or complex floating arrays of one backend and device, or Python floats.
+    name : str
+        What it is called, for messages.
+
+    Attributes
+    ----------
+    backend : CompleteBackend
+    dtype : dtype
+        The widest real dtype among the leaves.
+    dimension : int
+    """
+
+    def __init__(self, like: Tree, name: str = "x0") -> None:
+        found = collect(like)
+        if not found.params:
+            raise TreeError(f"{name} has no arrays.")
+        self.backend, self.leaves, self.spec, self.name = found.backend, found.params, found.spec, name
+        b, first = self.backend, self.leaves[0]
+        self.device = b.device(first)
+        for k, x in enumerate(self.leaves):
+            if b.device(x) != self.device:
+                paths = ud.tree.paths(self.spec, name)
+                raise MixedDevicesError(
+                    f"{paths[0]} is on {self.device}, but {paths[k]} is on {b.device(x)}; move it with unidiff.to_device."
+                )
+        xp = b.namespace()
+        self.dtype = b.real_dtype(first.dtype)
+        for x in self.leaves[1:]:
+            self.dtype = xp.result_type(self.dtype, b.real_dtype(x.dtype))
+        self.sizes = [_count(x) * (1 + b.is_complex(x)) for x in self.leaves]
+        self.dimension = sum(self.sizes)
+        self.epsilon = max(float(xp.finfo(x.dtype).eps) for x in self.leaves)
+        self._flat = len(self.leaves) == 1 and len(first.shape) == 1 and not b.is_complex(first)
+
+    def start(self) -> Array:
+        """Return the vector of the pytree itself, in memory of its own."""
+        return self.backend.copy(self._join(self.leaves))
+
+    def pack(self, tree: Tree, what: str) -> Array:
+        """Return a pytree of this structure as a vector, or raise what is wrong with it."""
+        leaves, spec = ud.tree.flatten(tree)
+        if spec != self.spec:
+            raise TreeError(f"The {what} has the structure {spec}, but {self.name} has the structure {self.spec}.")
+        for x, like, path in zip(leaves, self.leaves, ud.tree.paths(spec, what), strict=True):
+            if not hasattr(x, "shape") or tuple(x.shape) != tuple(like.shape):
+                shape = tuple(x.shape) if hasattr(x, "shape") else x
+                raise ShapeError(f"{path} is of shape {shape}, but it must be of shape {tuple(like.shape)}.")
+        return self._join(leaves)
+
+    def _join(self, leaves: Sequence[Array]) -> Array:
+        if self._flat and leaves[0].dtype == self.dtype:
+            return leaves[0]
+        b, parts = self.backend, []
+        for x in leaves:
+            xp = b.namespace(x)
+            real = xp.stack([xp.real(x), xp.imag(x)], axis=-1) if b.is_complex(x) else x
+            parts.append(xp.astype(xp.reshape(real, (-1,)), self.dtype, copy=False))
+        return b.namespace(*parts).concat(parts) if len(parts) > 1 else parts[0]
+
+    def unpack(self, z: Array) -> Tree:
+        """Return the pytree of a vector."""
+        if self._flat:
+            return ud.tree.unflatten(self.spec, [z])
+        b, start, leaves = self.backend, 0, []
+        xp = b.namespace(z)
+        for like, size in zip(self.leaves, self.sizes, strict=True):
+            part = z[start : start + size]
+            start += size
+            if b.is_complex(like):
+                pairs = xp.reshape(part, (size // 2, 2))
+                part = pairs[:, 0] + 1j * pairs[:, 1]
+            leaves.append(b.asarray(xp.reshape(xp.astype(part, like.dtype, copy=False), tuple(like.shape))))
+        return ud.tree.unflatten(self.spec, leaves)
+
+    def copied(self, z: Array) -> Tree:
+        """Return the pytree of a vector in memory of its own."""
+        return self.unpack(self.backend.copy(z))
+
+    def full(self, value: float, shape: tuple[int, ...] = ()) -> Array:
+        """Return an array filled with a number, of the dtype and device of the vectors."""
+        return self.backend.namespace().full(shape, value, dtype=self.dtype, device=self.device)
+
+    def identity(self) -> Array:
+        """Return the unit matrix."""
+        return self.backend.namespace().eye(self.dimension, dtype=self.dtype, device=self.device)
+
+
+def _count(x: Array) -> int:
+    n = 1
+    for extent in x.shape:
+        n *= extent
+    return n
+
+
+def read(*scalars: Any) -> list[float]:
+    """Return the values of 0-d arrays on the host, with one transfer."""
+    found = [float(x) if isinstance(x, Real) else ud.stop_gradient(x) for x in scalars]
+    arrays = [x for x in found if not isinstance(x, float)]
+    values = iter(arrays if len(arrays) < 2 else ud.to_numpy(ud.array_namespace(*arrays).stack(arrays)))
+    return [x if isinstance(x, float) else float(next(values)) for x in found]
+
+
+def flat(tree: Any, layout: Layout) -> Array:
+    """Return all real coordinates of a pytree of arrays, traced ones too, as one vector of the dtype of a layout."""
+    leaves, b = ud.tree.leaves(tree), layout.backend
+    if not leaves:
+        raise TreeError("The function returned no arrays.")
+    parts = []
+    for x in leaves:
+        # Arithmetic on 0-d arrays of NumPy gives scalars, which are numbers.
+        array = b.asarray(x, dtype=layout.dtype, device=layout.device) if isinstance(x, Number) else x
+        xp = ud.array_namespace(array)
+        if xp.isdtype(array.dtype, "complex floating"):
+            array = xp.stack([xp.real(array), xp.imag(array)], axis=-1)
+        parts.append(xp.astype(xp.reshape(array, (-1,)), layout.dtype, copy=False))
+    return ud.array_namespace(*parts).concat(parts) if len(parts) > 1 else parts[0]

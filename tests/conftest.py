@@ -19,6 +19,8 @@ _entry_points = plugins._entry_points
 # The tests that run on all backends run on the eager ones; Dask and CuPy have tests of their own, which register them.
 plugins._entry_points = lambda: (found for found in _entry_points() if found[0].name not in {"dask", "cupy"})
 
+collect_ignore = ["sharding_programs"]  # run by tests/test_distributed.py in processes with devices of their own
+
 REAL_DTYPES = ("float32", "float64")
 COMPLEX_DTYPES = ("complex64", "complex128")
 INTEGER_DTYPES = ("int8", "int32", "int64", "uint8", "bool")

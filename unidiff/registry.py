@@ -34,6 +34,7 @@ SCALAR = object()
 _lock = threading.RLock()
 _loaded: dict[str, CompleteBackend] = {}
 _failed: dict[str, BrokenPlugin] = {}
+_made: dict[str, tuple[Any, CompleteBackend]] = {}
 _session: dict[str, Backend] = {}
 _bound: dict[tuple[CompleteBackend, CompleteBackend], CompleteBackend] = {}
 TYPES: dict[type, Any] = {}
@@ -73,7 +74,7 @@ def broken() -> list[BrokenPlugin]:
 def refresh() -> None:
     """Forget what was found and loaded, so that plugins installed since then are seen.
 
-    Backends of `register_backend` stay.
+    Backends of `register_backend` stay, and so does a loaded backend whose plugin is unchanged.
     """
     with _lock:
         _discover_once.cache_clear()
@@ -272,8 +273,13 @@ def _load(name: str) -> CompleteBackend:
 
 
 def _make(info: BackendInfo) -> CompleteBackend:
+    """Make the backend, or return the one that was made before, so that its namespace and arrays outlive `refresh`."""
     module, _, attribute = info.factory.partition(":")
-    return _complete(getattr(importlib.import_module(module), attribute)(), info)
+    factory = getattr(importlib.import_module(module), attribute)
+    made = _made.get(info.name)
+    if made is None or made[0] is not factory or made[1].info != info:
+        made = _made[info.name] = (factory, _complete(factory(), info))
+    return made[1]
 
 
 def _complete(backend: Any, info: BackendInfo | None = None) -> CompleteBackend:

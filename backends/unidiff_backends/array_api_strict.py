@@ -106,9 +106,14 @@ def give_way_to_traced_arrays(array_type: type) -> None:
 def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     @wraps(operator)
     def operate(self: Any, other: Any, /) -> Any:
-        return NotImplemented if hasattr(type(other), "__unidiff_backend__") else operator(self, other)
+        return NotImplemented if _asks_to_go_first(type(other)) else operator(self, other)
 
     return operate
+
+
+def _asks_to_go_first(operand_type: type) -> bool:
+    """Say whether a type is that of traced arrays, or opts out of others' operators as NumPy's protocol says (recorded ones)."""
+    return hasattr(operand_type, "__unidiff_backend__") or getattr(operand_type, "__array_ufunc__", ...) is None
 
 
 class StrictBackend(EngineBackend):

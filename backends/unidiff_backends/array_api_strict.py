@@ -112,7 +112,7 @@ def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
 
 
 def _asks_to_go_first(operand_type: type) -> bool:
-    """Say whether a type is that of traced arrays, or opts out of others' operators as NumPy's protocol says (recorded ones)."""
+    """Say whether a type is that of traced arrays, or opts out as NumPy's operator protocol says (that of recorded ones)."""
     return hasattr(operand_type, "__unidiff_backend__") or getattr(operand_type, "__array_ufunc__", ...) is None
 
 

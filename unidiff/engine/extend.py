@@ -167,6 +167,6 @@ def nondifferentiable(name: str, reason: str) -> None:
 def is_complex(xp: Namespace, x: Array) -> bool:
     """Whether ``x`` has a complex dtype."""
     try:
-        return COMPLEX[x.dtype]
+        return COMPLEX[type(x.dtype)][x.dtype]
     except KeyError:
         return is_complex_dtype(xp, x.dtype)

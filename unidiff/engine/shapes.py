@@ -98,16 +98,16 @@ def match(xp: Namespace, t: Array, ans: Array) -> Array:
     return t
 
 
-COMPLEX: dict[DType, bool] = {}
-"""Which dtypes are complex, as far as that has been asked."""
+COMPLEX: dict[type, dict[DType, bool]] = {}
+"""Which dtypes are complex, as far as that has been asked; by their class, since dtypes of some libraries compare with no other."""
 
 
 def is_complex_dtype(xp: Namespace, dtype: DType) -> bool:
     """Whether the dtype is complex; remembered, because asking a library costs more than a small operation."""
     try:
-        return COMPLEX[dtype]
+        return COMPLEX[type(dtype)][dtype]
     except KeyError:
-        return COMPLEX.setdefault(dtype, bool(xp.isdtype(dtype, "complex floating")))
+        return COMPLEX.setdefault(type(dtype), {}).setdefault(dtype, bool(xp.isdtype(dtype, "complex floating")))
 
 
 def cast(xp: Namespace, x: Array, dtype: DType) -> Array:

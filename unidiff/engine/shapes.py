@@ -99,7 +99,7 @@ def match(xp: Namespace, t: Array, ans: Array) -> Array:
 
 
 COMPLEX: dict[type, dict[DType, bool]] = {}
-"""Which dtypes are complex, as far as that has been asked; by their class, since dtypes of some libraries compare with no other."""
+"""Which dtypes are complex, as far as that has been asked; by their class, since some dtypes compare with no other."""
 
 
 def is_complex_dtype(xp: Namespace, dtype: DType) -> bool:

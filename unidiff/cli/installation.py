@@ -6,8 +6,10 @@ still works where that has happened.
 """
 
 import base64
+import csv
 import hashlib
 from importlib import metadata
+from pathlib import Path
 
 OWN = "unidiff-array"
 FOREIGN = "unidiff"
@@ -38,18 +40,20 @@ def changed_files() -> list[str]:
     An editable install records no hashes of the source, so nothing is reported for it.
     """
     try:
-        files = metadata.files(OWN) or []
+        distribution = metadata.distribution(OWN)
     except metadata.PackageNotFoundError:
         return []
     changed = []
-    for file in files:
-        if file.hash is None or file.hash.mode != "sha256" or file.suffix != ".py":
+    # The record itself, since from Python 3.12 on ``distribution.files`` leaves out what is gone.
+    for path, recorded, *_ in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+        mode, _, value = recorded.partition("=")
+        if mode != "sha256" or not path.endswith(".py"):
             continue
         try:
-            digest = hashlib.sha256(file.read_binary()).digest()
+            digest = hashlib.sha256(Path(str(distribution.locate_file(path))).read_bytes()).digest()
         except OSError:
-            changed.append(str(file))
+            changed.append(path)
             continue
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
-            changed.append(str(file))
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != value:
+            changed.append(path)
     return changed

@@ -1,12 +1,8 @@
-"""Settings for JAX, which compiles whatever it runs: double precision, and as little compiled as possible."""
+"""Runs JAX, which compiles whatever it runs, by its primitives."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-
-os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,18 @@ def _refuses(compiled, args):
     return False
 
 
+@pytest.mark.parametrize("name", [name for name in sampled() if name.startswith(("indexing", "searching", "sorting"))])
+def test_compiled_indices_have_the_same_bits_on_a_library_that_cannot_scatter(name):
+    scenario = scenarios()[name]
+    args = [ud.to_backend(x, "array_api_strict") for x in inputs(scenario, scenario.dtypes[0])]
+    function = value_and_pullback(scenario)
+    compiled = ud.jit(function)
+    if name.startswith(VALUE_DEPENDENT_SHAPES) and _refuses(compiled, args):
+        return
+    want, got = (ud.tree.map(ud.to_numpy, out) for out in (function(*args), compiled(*args)))
+    same_bits(got, want)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_random_elementwise_programs_have_the_same_bits(dtype):
     rng = np.random.default_rng(7)

@@ -21,9 +21,11 @@ from unidiff.backend import OPTIONAL_OPERATIONS
 from unidiff.engine.assembly import build_domain
 from unidiff.engine.backend import EngineBackend
 from unidiff.engine.compiling import reversing, staging
+from unidiff.engine.compiling.program import ADD_AT
 from unidiff.engine.compiling.recording import LEAKED, Recorder, Symbol, add_at_of, current, recorder_of
 from unidiff.engine.compiling.staging import Unstageable
 from unidiff.engine.domain import Domain
+from unidiff.engine.indexing import add_at
 from unidiff.engine.namespace import SUBMODULES
 from unidiff.engine.rule import Pass, Rule
 from unidiff.engine.tracing import Library, TracedArray, wrap_constant
@@ -42,6 +44,13 @@ class RecordingDomain(Domain):
     def one(self, dtype: DType, device: Device) -> Array:
         """Return the 0-d array that seeds a gradient, anew for each recording."""
         return self.library.xp.ones((), dtype=dtype, device=device)
+
+    def add_at(self, buffer: Array, key: Any, values: Array) -> None:
+        """Add into a part of an array; where the library cannot, what stands in for it goes by the indices' values."""
+        if type(buffer) is not Symbol or self.library.scatter_add is not None:
+            super().add_at(buffer, key, values)
+        else:
+            buffer.recorder.update(ADD_AT, buffer, key, values, partial(add_at, buffer.recorder.library))
 
 
 class RecordingBackend(EngineBackend):

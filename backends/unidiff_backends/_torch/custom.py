@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch._C._functorch import TransformType, _unwrap_for_grad, _wrap_for_grad
+from torch._C._functorch import TransformType, _unwrap_for_grad, _wrap_for_grad, unwrap_if_dead
 from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
 from torch.autograd import forward_ad
 
@@ -98,7 +98,7 @@ class _Taped(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to 
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
-        return _pulled(ctx, cotangents)
+        return _pulled(ctx, cotangents, ctx.saved_tensors)
 
 
 def _apart(outs: Tensors, primals: Tensors) -> Tensors:
@@ -110,10 +110,10 @@ def _exact(outs: Tensors) -> list[torch.Tensor]:
     return [y for y in outs if not (y.is_floating_point() or y.is_complex())]
 
 
-def _pulled(ctx: Any, cotangents: Partial) -> tuple[Any, ...]:
+def _pulled(ctx: Any, cotangents: Partial, saved: Tensors) -> tuple[Any, ...]:
+    count = int(ctx.count)
     if all(g is None for g in cotangents):
-        return (None,) * (1 + int(ctx.count))
-    saved, count = ctx.saved_tensors, int(ctx.count)
+        return (None,) * (1 + count)
     pulled: Partial = ctx.operation.pull(ctx.needs_input_grad[1:], cotangents, saved[:count], saved[count:])
     return (None, *pulled)
 
@@ -134,7 +134,9 @@ class _Custom(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
-        return _pulled(ctx, cotangents)
+        # The level that saved them is over, and PyTorch fails where one that the rule opens takes its number.
+        living = [None if g is None else unwrap_if_dead(g) for g in cotangents]
+        return _pulled(ctx, living, tuple(map(unwrap_if_dead, ctx.saved_tensors)))
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:

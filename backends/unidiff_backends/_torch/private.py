@@ -20,6 +20,7 @@ NAMES = (
     "torch._C._functorch.maybe_get_bdim",
     "torch._C._functorch.maybe_get_level",
     "torch._C._functorch.peek_interpreter_stack",
+    "torch._C._functorch.unwrap_if_dead",
     "torch._functorch.pyfunctorch.retrieve_current_functorch_interpreter",
     "torch.autograd.forward_ad._current_level",
     "torch.autograd.forward_ad._set_fwd_grad_enabled",

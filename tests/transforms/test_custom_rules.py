@@ -48,7 +48,10 @@ reverse_rule.defvjp(
     lambda r, g: (g * (r["cos"] * r["x"] + ns(g).sin(r["x"])),),
 )
 
-RULED = {"custom_jvp": forward_rule, "custom_vjp": reverse_rule}
+differentiating_rule = ud.custom_vjp(lambda x: plain(x))
+differentiating_rule.defvjp(lambda x: (plain(x), x), lambda x, g: ud.vjp(plain, x)[1](g))
+
+RULED = {"custom_jvp": forward_rule, "custom_vjp": reverse_rule, "custom_vjp that differentiates": differentiating_rule}
 
 
 def total(f):

@@ -27,8 +27,13 @@ def _is_floating(x: Any) -> bool:
     return bool(jnp.issubdtype(x.dtype, jnp.inexact))
 
 
+def shown(x: Any) -> Any:
+    """Return an array as a rule is to see it: JAX hands constants and cotangents on as NumPy's here and there."""
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
 def _conj(x: Any) -> Any:
-    return jnp.conj(x) if jnp.iscomplexobj(x) else x
+    return jnp.conj(x) if jnp.iscomplexobj(x) else shown(x)
 
 
 def _with_zeros(given: Partial, like: Sequence[Any]) -> tuple[Any, ...]:
@@ -51,8 +56,8 @@ def custom_jvp(f: Callable[..., Any], rule: Callable[..., Any]) -> Callable[...,
     wrapped: Any = jax.custom_jvp(lambda *primals: tuple(f(*primals)))
 
     def jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-        given = tuple(t if _is_floating(x) else None for t, x in zip(tangents, primals, strict=True))
-        outs, pushed = rule(primals, given)
+        given = tuple(shown(t) if _is_floating(x) else None for t, x in zip(tangents, primals, strict=True))
+        outs, pushed = rule(tuple(map(shown, primals)), given)
         return tuple(outs), tuple(map(_native_tangent, pushed, outs))
 
     wrapped.defjvp(jvp)
@@ -79,7 +84,7 @@ def custom_vjp(
         def pull(arrays: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
             given = list(residuals)
             for k, r in zip(kept, arrays, strict=False):
-                given[k] = r
+                given[k] = shown(r)
             full: list[Any] = [None] * len(outs)
             for i, ct in zip(carried, cotangents, strict=True):
                 full[i] = _conj(ct)
@@ -93,7 +98,7 @@ def custom_vjp(
         def pushed(arrays: Sequence[Any], given: Sequence[Any]) -> tuple[Any, ...]:
             full: list[Any] = [None] * len(primals)
             for i, t in zip(floating, given, strict=True):
-                full[i] = t
+                full[i] = shown(t)
             found = push(tuple(arrays[len(kept) :]), tuple(full))[1]  # type: ignore[misc]  # called where there is one
             return _with_zeros([found[i] for i in carried], [outs[i] for i in carried])
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from unidiff_backends._jax.custom import linear
+from unidiff_backends._jax.custom import linear, shown
 
 
 def with_rules(f: Callable[..., Any], push: Callable[..., Any], _pull: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,8 +15,10 @@ def with_rules(f: Callable[..., Any], push: Callable[..., Any], _pull: Callable[
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         outs = ruled(*primals)
-        filled = [jnp.zeros_like(x) if t.dtype == jax.dtypes.float0 else t for x, t in zip(primals, tangents, strict=True)]
-        return outs, tuple(push(tuple(filled), tuple(primals), outs))
+        filled = [
+            jnp.zeros_like(x) if t.dtype == jax.dtypes.float0 else shown(t) for x, t in zip(primals, tangents, strict=True)
+        ]
+        return outs, tuple(push(tuple(filled), tuple(map(shown, primals)), outs))
 
     ruled.defjvp(jvp)  # type: ignore[attr-defined]  # jax is Any to the type checker
     return ruled

@@ -62,6 +62,9 @@ def _find_in_trees(args: Sequence[Any], kwargs: Mapping[str, Any], name: Any) ->
     leaves = tree.leaves((tuple(args), dict(kwargs)))
     kinds = [kind for kind in map(_of_type, leaves) if isinstance(kind, CompleteBackend)]
     hostless = [kind for kind in kinds if not kind.info.arrays]
+    if not hostless and any(kind is not kinds[0] for kind in kinds):
+        traced = [_of_type(x) for x in leaves if hasattr(type(x), "__unidiff_backend__")]
+        hostless = [kind for kind in traced if all(_takes(kind, other) for other in kinds)]
     if hostless and name is None:  # traced arrays of a backend that was chosen by name, beside plain ones of its host
         name = hostless[0]
         kinds = [kind for kind in kinds if kind is not name] or hostless

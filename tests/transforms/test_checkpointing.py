@@ -52,6 +52,7 @@ COMPOSITIONS = {
     "hessian": lambda f, x, w: ud.hessian(f, (0, 1))(x, w),
     "reverse over reverse": lambda f, x, w: ud.jacrev(ud.grad(f, 1))(x, w),
     "reverse over forward": lambda f, x, w: ud.jacrev(lambda x, w: ud.jvp(f, (x, w), (w, x))[1], (0, 1))(x, w),
+    "reverse over batched forward": lambda f, x, w: ud.jacrev(ud.jacfwd(f))(x, w),
     "forward over forward": lambda f, x, w: ud.jacfwd(ud.jacfwd(f))(x, w),
     "two cotangents": lambda f, x, w: twice(x, ud.vjp(f, x, w)[1]),
     "vmap of grad": lambda f, x, w: ud.vmap(ud.grad(f, (0, 1)), (0, None))(pair(x), w),
@@ -59,6 +60,7 @@ COMPOSITIONS = {
     "hessian of vmap": lambda f, x, w: ud.hessian(sum_over(f))(pair(x), w),
     "jit of grad": lambda f, x, w: ud.jit(ud.grad(f, (0, 1)))(x, w),
     "grad of jit": lambda f, x, w: ud.grad(ud.jit(f), (0, 1))(x, w),
+    "jit of hessian": lambda f, x, w: ud.jit(ud.hessian(f))(x, w),
 }
 
 

@@ -1,5 +1,6 @@
 """Compiled functions: the same results as without compiling, in any nesting with other transforms, and never stale ones."""
 
+import dataclasses
 import threading
 import warnings
 
@@ -10,6 +11,7 @@ from unidiff_conformance.scenarios import scenarios
 import unidiff as ud
 from tests.transforms.bits import same_bits
 from unidiff import errors
+from unidiff.engine import EngineBackend
 from unidiff.engine.compiling import backend as compiling
 from unidiff.engine.compiling import recording
 
@@ -76,6 +78,19 @@ def test_compiled_indices_have_the_same_bits_on_a_library_that_cannot_scatter(na
         return
     want, got = (ud.tree.map(ud.to_numpy, out) for out in (function(*args), compiled(*args)))
     same_bits(got, want)
+
+
+def test_functions_of_arrays_from_outside_give_arrays_that_are_known():
+    outside, found = np.asarray([[2.0, 1.0], [1.0, 3.0]]), []
+
+    def function(x):
+        xp = ud.array_namespace(x)
+        made = [xp.sin(outside), xp.stack([outside]), xp.ones_like(outside), xp.linalg.eigh(outside)[1], xp.fft.fft(outside)]
+        found.extend(ud.get_backend(array).info.name for array in made)
+        return sum(xp.sum(xp.real(array) * x[0]) for array in made)
+
+    same_bits(ud.jit(function)(outside), function(outside))
+    assert set(found) == {"numpy"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -408,3 +423,57 @@ def test_a_namespace_from_outside_serves_inside(backend, array, check):
 
     check(ud.jit(f)(x), ud.to_numpy(f(x)))
     check(ud.jit(ud.grad(f))(x), ud.to_numpy(ud.grad(f)(x)))
+
+
+# --- an engine that is chosen by name
+
+
+@pytest.fixture
+def by_name(clean_registry):
+    """The engine over NumPy under a name of its own, which the type of an array does not tell."""
+    host = ud.get_backend("numpy").backend
+    info, library = dataclasses.replace(host.info, name="by_name"), dataclasses.replace(host.library, name="by_name")
+    ud.register_backend(EngineBackend(info, library, host.rules))
+    return "by_name"
+
+
+def looping(x):
+    xp, outside = ud.array_namespace(x), np.asarray([1.0, 2.0, 3.0])
+    branch = ud.cond(xp.sum(x) > 0, lambda y: y * outside, lambda y: xp.sin(y), x)
+    return xp.sum(branch) + xp.sum(ud.scan(lambda c, v: (c * v + outside, c), x, np.ones((150, 3)) * 0.9)[0])
+
+
+NAMED = {
+    "value": lambda f, b: ud.jit(f, backend=b),
+    "jit and gradient": lambda f, b: ud.jit(ud.grad(f, backend=b), backend=b),
+    "jit": lambda f, b: ud.jit(ud.grad(f), backend=b),
+    "hessian": lambda f, b: ud.jit(ud.hessian(f), backend=b),
+}
+
+
+@pytest.mark.parametrize("function", [chain, looping], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("name", NAMED)
+def test_an_engine_that_is_chosen_by_name_compiles(by_name, name, function):
+    x = np.asarray([0.3, -0.7, 1.1])
+    same_bits(NAMED[name](function, by_name)(x), NAMED[name](function, None)(x))
+
+
+def test_an_engine_refuses_arrays_that_are_recorded_for_another(by_name):
+    with pytest.raises(errors.MixedBackendsError, match=r"unidiff\.jit\(f, backend='by_name'\)"):
+        ud.jit(ud.grad(chain, backend=by_name))(np.asarray([0.3, -0.7]))
+
+
+# --- side effects
+
+
+def test_side_effects_happen_when_a_function_is_recorded():
+    seen = []
+
+    def f(x):
+        seen.append(x.shape)
+        return ud.array_namespace(x).sum(x * x)
+
+    compiled = ud.jit(ud.grad(f))
+    for x in (np.ones(3), np.zeros(3), np.ones(2)):
+        same_bits(compiled(x), 2 * x)
+    assert seen == [(3,), (2,)]

@@ -112,3 +112,77 @@ def test_errors_of_the_library_are_raised_in_each_call():
     f(np.eye(2))
     with pytest.raises(np.linalg.LinAlgError):
         f(np.zeros((2, 2)))
+
+
+REAL = {
+    "square": lambda s, x: s**2,
+    "cube": lambda s, x: s**3,
+    "root": lambda s, x: (s * s) ** 0.5,
+    "exponential": lambda s, x: 2**s,
+    "power": lambda s, x: (s * s) ** s,
+    "reciprocal": lambda s, x: s**-1,
+    "remainder": lambda s, x: s % 0.3 + s // 0.3,
+    "array powers": lambda s, x: (x * x) ** x + x**3 + x**-1,
+    "product of complex numbers": lambda s, x: (s + 1j * x[0]) * (x[1] + 2j * x[0]),
+    "quotient of complex numbers": lambda s, x: (s + 1j * x[0]) / (x[1] + 2j * x[0]),
+    "modulus": lambda s, x: abs(s + 1j * x[0]),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_operators_between_scalars_round_as_without_compiling(name):
+    """NumPy's scalars have operators of their own, which round unlike its functions."""
+    function = lambda x: REAL[name](ud.array_namespace(x).sum(x), x)
+    compiled = ud.jit(function)
+    for x in np.random.default_rng(5).normal(size=(100, 3)):
+        got, want = np.asarray(compiled(x)), np.asarray(function(x))
+        assert got.dtype == want.dtype
+        assert got.tobytes() == want.tobytes()
+
+
+MATRIX, SERIES = np.random.default_rng(0).normal(size=(7, 7)), np.random.default_rng(1).normal(size=37)
+NUMPYS = {
+    "cov": (np.cov, MATRIX),
+    "corrcoef": (np.corrcoef, MATRIX),
+    "norm": (np.linalg.norm, MATRIX),
+    "sinc": (np.sinc, MATRIX),
+    "i0": (np.i0, MATRIX),
+    "polymul": (lambda x: np.polymul(x, x), SERIES),
+    "median": (np.median, SERIES),
+    "percentile": (lambda x: np.percentile(x, [10, 60]), SERIES),
+    "diff": (np.diff, SERIES),
+    "convolve": (lambda x: np.convolve(x, x), SERIES),
+    "reduce": (np.add.reduce, MATRIX),
+    "where": (lambda x: np.where(x > 0, x, -x), SERIES),
+    "namespace": (lambda x: ud.array_namespace(x).median(x) * ud.array_namespace(x).outer(x, x), SERIES),
+}
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+def test_functions_of_numpy_have_the_bits_that_they_have_without_compiling(name):
+    function, x = NUMPYS[name]
+    same_bits(ud.jit(function)(x), np.asarray(function(x)))
+    gradient = ud.grad(lambda x: np.sum(function(x) ** 2))
+    same_bits(ud.jit(gradient)(x), gradient(x))
+
+
+OTHERWISE = {
+    "unique": np.unique,
+    "extract": lambda x: np.extract(x > 0, x),
+    "argwhere": np.argwhere,
+    "array_equal": lambda x: np.array_equal(x, x),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_functions_of_numpy_that_depend_on_values_otherwise_are_refused(name):
+    with pytest.raises(errors.TracedConversionError):
+        ud.jit(OTHERWISE[name])(SERIES)
+
+
+def test_one_of_several_results_of_a_call_on_constants_may_be_large():
+    def function(x):
+        xp = ud.array_namespace(x)
+        return xp.sum(xp.linalg.svd(xp.ones((100, 100)))[0]) * x
+
+    same_bits(ud.jit(function)(SERIES), function(SERIES))

@@ -21,7 +21,7 @@ from unidiff.engine.tracing import TracedArray, share_memory
 from unidiff.errors import InPlaceError, ShapeError, TracedConversionError, UnsupportedOperationError
 
 _NO_OPTIONS: dict[str, Any] = {}
-_BINARY = {
+BINARY = {
     "add": "add",
     "sub": "subtract",
     "mul": "multiply",
@@ -44,7 +44,7 @@ _COMPARISON = {
     "eq": "equal",
     "ne": "not_equal",
 }
-_UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
 
 
 class GivenWay:
@@ -213,14 +213,14 @@ def array_class(domain: Domain) -> type[TracedArrayMethods]:
 def install_operators(domain: Domain) -> None:
     """Give the domain's class the operators, each the function of the namespace itself."""
     cls: Any = domain.array_class
-    for dunder, name in _BINARY.items():
+    for dunder, name in BINARY.items():
         function = getattr(domain.plain, name)
         setattr(cls, f"__{dunder}__", function)
         setattr(cls, f"__r{dunder}__", _reflected(domain, name, function))
         setattr(cls, f"__i{dunder}__", _in_place(domain, function))
     for dunder, name in _COMPARISON.items():
         setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
-    for dunder, name in _UNARY.items():
+    for dunder, name in UNARY.items():
         setattr(cls, f"__{dunder}__", getattr(domain.plain, name))
 
 

@@ -95,7 +95,7 @@ class EngineBackend(Passes):
         xp = self.library.xp
         found = getattr(xp, dtype, None) if isinstance(dtype, str) else dtype
         try:
-            known = xp.isdtype(found, ("bool", "numeric"))
+            known = found is not None and xp.isdtype(found, ("bool", "numeric"))  # NumPy takes None for float64
         except (TypeError, ValueError):
             known = False
         if not known:

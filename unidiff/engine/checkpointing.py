@@ -113,12 +113,15 @@ def _again(x: Any) -> Any:
 
 
 def _traces(x: Any) -> set[Trace]:
-    """Return all traces that an array belongs to."""
+    """Return all traces that an array belongs to, with those of its tangents."""
     found: set[Trace] = set()
-    while isinstance(x, TracedArray):
-        if x._trace.level:
-            found.add(x._trace)
-        x = x._value
+    pending = [x]
+    while pending:
+        x = pending.pop()
+        if isinstance(x, TracedArray):
+            if x._trace.level:
+                found.add(x._trace)
+            pending += [x._node, x._value]  # the node of a forward trace is a tangent
     return found
 
 
@@ -160,12 +163,13 @@ def detached(part: list[Any], start: int, nodes: dict[int, Any]) -> tuple[list[A
             part[index] = None
             continue
         while edge is not None:
-            if edge[1] >= start + index:
-                raise ImpureFunctionError(_NOT_PURE)  # a variable of the function stands for a later array by now
-            if edge[1] >= start:
-                needed[edge[1] - start] = True
-            else:
-                outside.setdefault(edge[1], 0)
+            for parent in _parents(edge):
+                if parent >= start + index:
+                    raise ImpureFunctionError(_NOT_PURE)  # a variable of the function stands for a later array by now
+                if parent >= start:
+                    needed[parent - start] = True
+                else:
+                    outside.setdefault(parent, 0)
             edge = edge[4]
     order = sorted(outside)
     places = {node: place for place, node in enumerate(order)}
@@ -176,11 +180,19 @@ def detached(part: list[Any], start: int, nodes: dict[int, Any]) -> tuple[list[A
         while edge is not None:
             chain.append(edge)
             edge = edge[4]
-        for pull, parent, residuals, restoration, _ in reversed(chain):
-            edge = (pull, parent + shift if parent >= start else places[parent], residuals, restoration, edge)
+        for link in reversed(chain):
+            pull, parent, residuals, restoration, _ = link
+            found = tuple([n + shift if n >= start else places[n] for n in _parents(link)])
+            edge = (pull, found if type(parent) is tuple else found[0], residuals, restoration, edge)
         return edge
 
     return [None] * len(order) + [moved(edge) for edge in part], order
+
+
+def _parents(edge: Any) -> tuple[int, ...]:
+    """Return the nodes to which an edge leads: one, or those of a loop that is one entry of the tape."""
+    parent = edge[1]
+    return parent if type(parent) is tuple else (parent,)
 
 
 class _Part(list[Any]):

@@ -15,9 +15,12 @@ from typing import Any
 
 from unidiff._typing import Array, Arrays
 from unidiff.engine.batching import BatchTrace
+from unidiff.engine.forward import ForwardTrace
+from unidiff.engine.reverse import ReverseTrace
 from unidiff.engine.tracing import TracedArray
 
 Branch = Callable[..., Arrays]
+Attempt = Callable[..., Any] | None
 
 
 def innermost(x: Any) -> tuple[Any, BatchTrace | None]:
@@ -75,10 +78,15 @@ def _where_own(domain: Any, batch: BatchTrace, own: Any, x: Array) -> Array:
     return xp.where(own, x, spare[0, ...])
 
 
-def while_loop(domain: Any, condition: Callable[..., Array], body: Branch, init: Arrays) -> Arrays:
-    """Return the last values of a loop; there is no reverse mode through them."""
+def while_loop(domain: Any, condition: Callable[..., Array], body: Branch, init: Arrays, attempt: Attempt = None) -> Arrays:
+    """Return the last values of a loop; there is no reverse mode through them.
+
+    ``attempt(values)`` may do the rest of the loop, or return None.
+    """
     xp, values = domain.plain, init
     while True:
+        if attempt is not None and (found := attempt(values)) is not None:
+            return tuple(map(xp._irreversible, found))
         going = condition(*values)
         value, batch = innermost(going)
         if not _holds(value if batch is None else domain.library.xp.any(value)):
@@ -89,17 +97,56 @@ def while_loop(domain: Any, condition: Callable[..., Array], body: Branch, init:
 
 
 def scan(
-    backend: Any, f: Callable[..., tuple[Arrays, Arrays]], init: Arrays, xs: Arrays, length: int, reverse: bool
-) -> tuple[Arrays, Arrays]:
-    """Loop over the slices; without one, a slice of ones tells what the stacked results look like."""
+    backend: Any, f: Callable[..., tuple[Arrays, Arrays]], init: Arrays, xs: Arrays, length: int, reverse: bool,
+    attempt: Attempt = None,
+) -> tuple[Arrays, Arrays]:  # fmt: skip
+    """Loop over the slices; without one, a slice of ones tells what the stacked results look like.
+
+    What goes into a step and comes out of it has nodes of its own on the tapes of reverse mode. So cotangents are added up step
+    by step, whether each step is on a tape or the loop is one entry of it, as where ``attempt(carry, xs, rows, order)`` does
+    the steps that are left, after those that gave the rows; it may also return None.
+    """
     xp, device = backend.domain.plain, backend.domain.device
     if not length:
         _, ys = f(init, tuple(backend.shown(xp.ones(x.shape[1:], dtype=x.dtype, device=device(x))) for x in xs))
         return init, tuple(backend.shown(xp.zeros((0, *y.shape), dtype=y.dtype, device=device(y))) for y in ys)
-    carry, rows = init, []
-    for k in range(length):
-        carry, ys = f(carry, tuple(x[length - 1 - k if reverse else k, ...] for x in xs))
-        rows.append(ys)
+    carry, xs = tuple(map(fresh, init)), tuple(map(fresh, xs))
+    rows: list[Arrays] = []
+    order = range(length - 1, -1, -1) if reverse else range(length)
+    for done, k in enumerate(order):
+        if attempt is not None and (found := attempt(carry, xs, rows, order[done:])) is not None:
+            return found  # type: ignore[no-any-return]  # a carry and stacked results
+        after, ys = f(carry, tuple(x[k, ...] for x in xs))
+        rows.append(tuple(map(fresh, ys)))
+        carry = tuple(map(fresh, after))
     if reverse:
         rows.reverse()
     return carry, tuple(xp.stack(list(column)) for column in zip(*rows, strict=True))
+
+
+def fresh(x: Any) -> Any:
+    """Return the same array with nodes of its own on the tapes of reverse mode."""
+    if not isinstance(x, TracedArray):
+        return x
+    trace, node = x._trace, x._node
+    value = fresh(x._value)
+    if type(trace) is ReverseTrace:
+        result = trace._node(value, (same, node, None, None, None))
+    elif type(trace) is ForwardTrace:
+        tangent = fresh(node)
+        if value is x._value and tangent is node:
+            return x
+        result = type(x)(value, trace, tangent)
+    elif type(trace) is BatchTrace and value is not x._value:
+        result = type(x)(value, trace, node)
+    else:
+        return x
+    memory = getattr(x, "_memory", None)
+    if memory is not None:
+        result._memory = memory
+    return result
+
+
+def same(_xp: Any, g: Any, _: None) -> Any:
+    """Pull back the identity."""
+    return g

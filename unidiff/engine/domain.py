@@ -8,13 +8,13 @@ traced kind, because libraries that ask arrays for their namespace refuse to mix
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from unidiff._typing import Array, Device, DType, Namespace
 from unidiff.engine.indexing import add_at
 from unidiff.engine.operation import Operation
-from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, TracedArray, wrap_constant
+from unidiff.engine.tracing import SCALARS, ConstantTrace, Library, Trace, TracedArray, wrap_constant
 from unidiff.errors import DTypeError, NotAnArrayError
 
 
@@ -26,6 +26,10 @@ class Domain:
     plain: Namespace
     traced: Namespace
     constant: ConstantTrace
+    natively: Callable[..., Any] | None = None
+    """Where arrays are recorded: notes a call of the library's own function on those that no transform works on."""
+    opened: list[Trace] | None = None
+    """The transforms of a recording in progress."""
 
     def __init__(self, library: Library) -> None:
         self.library = library

@@ -42,10 +42,10 @@ def build_namespaces(domain: Domain, rules: Mapping[str, Rule]) -> tuple[Namespa
         if rule.kind == "creation" and not name.endswith("_like"):
             function = placed(domain, function)
         _set(plain, name, function)
-        _set(traced, name, _wrapping(domain, function) if rule.kind == "creation" else function)
+        _set(traced, name, wrapping(domain, function) if rule.kind == "creation" else function)
     asarray = placed(domain, _conversion(domain, plain), converts=True)
     _set(plain, "asarray", asarray)
-    _set(traced, "asarray", _wrapping(domain, asarray))
+    _set(traced, "asarray", wrapping(domain, asarray))
     for face in (plain, traced):
         if hasattr(face, "astype"):
             _set(face, "astype", _uncopied(face.astype))
@@ -297,7 +297,9 @@ def _is_constant(x: Any) -> bool:
     return not x._trace.level if isinstance(x, TracedArray) else not (isinstance(x, tuple) or callable(x))
 
 
-def _wrapping(domain: Domain, function: Callable[..., Any]) -> Callable[..., Any]:
+def wrapping(domain: Domain, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with plain arrays that it gives wrapped as constants."""
+
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         return wrap_constant(domain, function(*args, **kwargs))
@@ -373,5 +375,8 @@ def _as_traced(xp: Namespace, x: Any, dtype: Any, device: Any, copy: bool | None
 
 def _contains_traced(obj: Any) -> bool:
     if isinstance(obj, (list, tuple)):
-        return any(map(_contains_traced, obj))
+        return not _NUMBERS.issuperset(map(type, obj)) and any(map(_contains_traced, obj))
     return isinstance(obj, TracedArray)
+
+
+_NUMBERS = frozenset({bool, int, float, complex})

@@ -132,7 +132,7 @@ def _settled(
     """Return a cotangent that is no array in the form in which it is to be added, None where that has been done."""
     total = cotangents[parent]
     if type(part) is Scatter:
-        _scatter(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
+        add_part(domain, xp, cotangents, owned, parent, part.shape, part.key, part.value, in_place)
         return None
     if type(part) is Slots:
         cotangents[parent] = part if total is None else total + part
@@ -154,12 +154,13 @@ def _lift(domain: Any, residuals: Any) -> Any:
 
 def pull_back(  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call for each edge would cost a fifth of its time
     domain: Any, tape: list[Any], seeds: Sequence[tuple[int, Any]], inputs: int, xp: Namespace, *,
-    in_place: bool, has_complex: bool, consume: bool,
+    in_place: bool, has_complex: bool, consume: bool, owned: set[int] | None = None,
 ) -> list[Any]:  # fmt: skip
     """Return the cotangents of the first ``inputs`` nodes, None for those that nothing depends on.
 
     With ``consume`` the tape is emptied on the way, which frees the residuals as soon as they are used. ``in_place`` says
-    that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two.
+    that cotangents are plain, so that sums of three and more may accumulate in the buffer of the first two: ``owned`` are the
+    nodes whose cotangent is such a buffer, before and after.
     """
     last = -1
     for node, _ in seeds:
@@ -168,7 +169,7 @@ def pull_back(  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call for each 
     if consume:
         del tape[last + 1 :]
     cotangents: list[Any] = [None] * (last + 1)
-    owned: set[int] = set()
+    owned = set() if owned is None else owned
     lift = xp is not domain.raw and not domain.library.defers  # residuals of a plain recording beside traced cotangents
     special, conjugate = lift or has_complex, False
     for node, seed in seeds:
@@ -185,8 +186,11 @@ def pull_back(  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call for each 
         while edge is not None:
             pull, parent, residuals, restoration, edge = edge
             if pull is None:
+                if residuals is None:  # a loop, which goes on adding to the cotangents of its parents
+                    restoration(xp, cotangents, owned, parent, g, in_place)
+                    continue
                 shape, key = residuals
-                _scatter(domain, xp, cotangents, owned, parent, shape, key, g, in_place)
+                add_part(domain, xp, cotangents, owned, parent, shape, key, g, in_place)
                 continue
             if special:
                 pull = CONJUGATE.get(pull, pull) if conjugate else pull
@@ -224,7 +228,7 @@ _PACKED = frozenset({Slots, Spread})
 _DEFERRED = frozenset({Scatter, Slots, Spread})
 
 
-def _scatter(
+def add_part(
     domain: Any, xp: Namespace, cotangents: list[Any], owned: set[int], parent: int, shape: tuple[int, ...], key: Any, g: Array,
     in_place: bool,
 ) -> None:  # fmt: skip

@@ -12,6 +12,9 @@ changed them, and then the cotangent is an array. Tuples and a list instead of n
 and spare the garbage collector. An operation with several results is an entry whose cotangent is a
 `unidiff.engine.pullback.Slots`, followed by one entry for each result that fills its slot.
 
+A loop may be one entry, too. Then the pull and the residuals are None, the parents are a tuple, and what stands for the
+restoration is called to go on adding to their cotangents.
+
 Elementwise operations, most of what a program does, write their edges themselves: see `unidiff.engine.elementwise`.
 """
 
@@ -28,7 +31,7 @@ from unidiff.errors import InPlaceError, LeakedTracerError, MissingRuleError
 
 new = object.__new__
 
-Edge = tuple[Any, int, Any, Any, Any]
+Edge = tuple[Any, Any, Any, Any, Any]
 
 
 class ReverseTrace(Trace):

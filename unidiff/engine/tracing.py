@@ -288,7 +288,10 @@ TraceT = TypeVar("TraceT", bound=Trace)
 
 def open_trace(kind: Callable[[Any, int, bool], TraceT], domain: Any, level: int, args: Iterable[Any]) -> TraceT:
     """Make a trace at the level; it is a base trace where nothing encloses it and no argument is traced."""
-    return kind(domain, level, level == 1 and not any_traced(args))
+    trace = kind(domain, level, level == 1 and not any_traced(args))
+    if domain.opened is not None:
+        domain.opened.append(trace)
+    return trace
 
 
 def any_traced(args: Iterable[Any]) -> bool:

@@ -40,17 +40,18 @@ class Leaves:
 class Flow:
     """What a branch or a loop takes and returns, between pytrees and the flat sequences of arrays that a backend sees."""
 
-    __slots__ = ("arrays", "backend", "kind", "out")
+    __slots__ = ("arrays", "backend", "kinds", "out")
 
     def __init__(self, backend: CompleteBackend, kind: Any, leaves: Sequence[Any]) -> None:
-        self.backend, self.kind = backend, kind
-        self.arrays = [x for x in leaves if _of_type(x) is kind]
+        self.backend = backend
+        self.kinds = (kind, backend)  # traced arrays may be of a kind of their own where the backend was named
+        self.arrays = [x for x in leaves if _of_type(x) in self.kinds]
         self.out: Any = None
 
     def array(self, x: Any, where: Callable[[], str], like: Array | None = None) -> Array:
         """Return a leaf as an array; Python numbers take the dtype of `like`, or that of the arrays in the call."""
         b, kind = self.backend, _of_type(x)
-        if kind is self.kind:
+        if kind in self.kinds:
             return x
         if kind is not _SCALAR:
             raise not_an_output(b, x, where())
@@ -64,7 +65,7 @@ class Flow:
         """Return the leaves of what the caller gave."""
         found, spec = tree.flatten(values)
         for k, x in enumerate(found):
-            if _of_type(x) is not self.kind and not (convert and _of_type(x) is _SCALAR):
+            if _of_type(x) not in self.kinds and not (convert and _of_type(x) is _SCALAR):
                 raise NotAnArrayError(
                     f"The {tree.paths(spec, name)[k]} is {x!r:.200} of type {type(x).__qualname__}, which is not an array."
                 )
@@ -84,8 +85,9 @@ class Flow:
         if spec != carry.spec:
             raise TreeError(f"A step must keep the structure of the carry, {carry.spec}, but it returned {spec}.")
         pairs = zip(found, carry.arrays, strict=True)
+        kinds = self.kinds
         return tuple(
-            x if _of_type(x) is self.kind and x.shape == like.shape and x.dtype == like.dtype else self._kept(k, x, like, carry)
+            x if _of_type(x) in kinds and x.shape == like.shape and x.dtype == like.dtype else self._kept(k, x, like, carry)
             for k, (x, like) in enumerate(pairs)
         )
 
@@ -138,7 +140,7 @@ class Flow:
     def truth(self, x: Any, what: str) -> Array:
         """Return a condition as a boolean array of shape ()."""
         b = self.backend
-        if _of_type(x) is not self.kind:
+        if _of_type(x) not in self.kinds:
             if _of_type(x) is not _SCALAR:
                 raise NotAnArrayError(f"The {what} is {x!r:.200} of type {type(x).__qualname__}, not a boolean.")
             return b.asarray(bool(x), device=b.device(self.arrays[0]) if self.arrays else None)

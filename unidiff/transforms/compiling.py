@@ -239,7 +239,7 @@ class _Static:
 class _Form:
     """A function of arrays only, compiled by a backend, for calls of one kind."""
 
-    __slots__ = ("call", "flat")
+    __slots__ = ("flat",)
 
     def __init__(self, f: Callable[..., Any], b: CompleteBackend, kind: Any, key: Any, compiler: str | None) -> None:
         _, spec, fixed, held, held_names = key
@@ -257,19 +257,24 @@ class _Form:
 
     def __call__(self, *arrays: Array) -> Tree:
         outs, rest = self.flat(*arrays)
-        return outs[0] if rest is None else _join(outs, *rest)
+        if rest is None:
+            return outs[0]
+        return _join(outs, *rest) if rest else tuple(outs)
 
 
 def _split(b: CompleteBackend, kind: Any, result: Tree) -> tuple[Arrays, Any]:
-    """Return the arrays of a result, and its tree with everything else, None for a bare array."""
-    if _of_type(result) is kind:
+    """Return the arrays of a result, and its tree with everything else, None for a bare array and () for a tuple of arrays."""
+    own = (kind, b)  # arrays that are recorded are of a kind of their own where the backend was named
+    if _of_type(result) in own:
         return (result,), None
+    if type(result) is tuple and all(_of_type(x) in own for x in result):
+        return result, ()
     leaves, spec = tree.flatten(result)
     for k, x in enumerate(leaves):
-        if isinstance(_of_type(x), CompleteBackend) and _of_type(x) is not kind:
+        if isinstance(_of_type(x), CompleteBackend) and _of_type(x) not in own:
             raise not_an_output(b, x, tree.paths(spec, "output")[k])
-    others = [None if _of_type(x) is kind else (x,) for x in leaves]
-    return tuple(x for x in leaves if _of_type(x) is kind), (spec, others)
+    others = [None if _of_type(x) in own else (x,) for x in leaves]
+    return tuple(x for x in leaves if _of_type(x) in own), (spec, others)
 
 
 def _join(outs: Arrays, spec: Any, others: Sequence[Any]) -> Tree:

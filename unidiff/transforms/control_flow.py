@@ -63,7 +63,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     if _of_type(pred) is _SCALAR:
         branch = true_fun if pred else false_fun
         return flow.build(own(b, flow.branch(branch, inputs.spec)(*inputs.arrays), inputs.arrays))
-    if _of_type(pred) is not kind:
+    if _of_type(pred) not in (kind, b):
         raise NotAnArrayError(f"The predicate is {pred!r:.200} of type {type(pred).__qualname__}, not a boolean.")
     if_true, if_false = flow.branch(true_fun, inputs.spec), flow.branch(false_fun, inputs.spec)
     return flow.build(own(b, b.cond(flow.truth(pred, "predicate"), if_true, if_false, inputs.arrays), inputs.arrays))

@@ -17,6 +17,17 @@ _METHODS = (
     " ravel repeat reshape searchsorted squeeze std sum swapaxes take trace transpose var"
 ).split()
 
+_BY_MEANING = frozenset(
+    getattr(np, name)
+    for name in (
+        "apply_along_axis apply_over_axes argwhere bincount compress copyto delete extract fill_diagonal flatnonzero histogram"
+        " histogram_bin_edges insert intersect1d nonzero piecewise place poly polydiv put put_along_axis putmask real_if_close"
+        " roots setdiff1d setxor1d trim_zeros union1d unique unique_all unique_counts unique_inverse unique_values"
+    ).split()
+    if hasattr(np, name)
+)
+"""Functions whose result has a shape that depends on values, or that change an argument or call a function."""
+
 
 class NumpyProtocols:
     """Mixin for traced arrays over NumPy."""
@@ -33,6 +44,12 @@ class NumpyProtocols:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Answer a universal function with the differentiable function of the same meaning."""
+        natively = self._domain.natively
+        if natively is not None and method != "at":
+            function = ufunc if method == "__call__" else getattr(ufunc, method)
+            result = natively(function, inputs, options)
+            if result is not NotImplemented:
+                return result
         if method == "__call__" and not options:
             function = functions(self._domain).get(ufunc)
             if function is not None:
@@ -44,6 +61,11 @@ class NumpyProtocols:
         meaning = _functions(self._domain).get(function)
         if meaning is None:
             raise MissingRuleError(missing(getattr(function, "__name__", repr(function))))
+        natively = self._domain.natively
+        if natively is not None and function not in _BY_MEANING and not (function is np.where and len(args) + len(kwargs) < 3):
+            result = natively(function, args, kwargs)
+            if result is not NotImplemented:
+                return result
         return call(function, meaning, args, kwargs)
 
     @property

@@ -61,12 +61,19 @@ def _between(xp: Any, x: Any, q: Any, method: str) -> list[Any]:
     return out
 
 
+def _levels(xp: Any, q: Any) -> Any:
+    """Return the levels of quantiles as an array; plain ones stay plain, so that their values are known."""
+    parts = np.atleast_1d(np.asarray(q, dtype=object)) if isinstance(q, (list, tuple)) else [q]
+    is_plain = all(isinstance(x, (bool, int, float, np.ndarray, np.generic)) for x in parts)
+    return np.asarray(q) if is_plain else xp.asarray(q)
+
+
 def _is_traced(q: Any) -> bool:
     return not isinstance(q, np.ndarray)
 
 
 def _value(xp: Any, q: Any) -> Any:
-    return np.asarray(xp._constant(q))
+    return q if isinstance(q, np.ndarray) else np.asarray(xp._constant(q))
 
 
 def _lanes(xp: Any, a: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
@@ -84,13 +91,13 @@ def _quantile(
 ) -> Any:  # fmt: skip
     if weights is not None:
         raise MissingRuleError(missing("quantile with weights"))
-    a, q = xp.asarray(a), xp.asarray(q)
+    a, q = xp.asarray(a), _levels(xp, q)
     if np.dtype(a.dtype).kind == "c":
         raise TypeError("a must be an array of real numbers")
     if np.dtype(a.dtype).kind in "iub":
         a = xp.astype(a, xp.float64)
     x, axes = _lanes(xp, a, axis)
-    flat = xp.reshape(q, (-1,))
+    flat = q.reshape(-1) if isinstance(q, np.ndarray) else xp.reshape(q, (-1,))
     values = _value(xp, flat)
     if not np.all((values >= 0) & (values <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
@@ -100,8 +107,7 @@ def _quantile(
 
 
 def _percentile(xp: Any, a: Any, q: Any, *args: Any, each: Any = _between, **options: Any) -> Any:
-    q = xp.asarray(q)
-    return _quantile(xp, a, q / 100, *args, each=each, **options)
+    return _quantile(xp, a, _levels(xp, q) / 100, *args, each=each, **options)
 
 
 def median(

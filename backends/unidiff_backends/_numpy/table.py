@@ -7,7 +7,6 @@ and ordered as NumPy's, and those that it lacks raise. A function of NumPy in no
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from unidiff.errors import InPlaceError, MissingRuleError
+from unidiff_backends._numpy.signatures import signature
 
+_signature = cache(signature)
 Function = Callable[..., Any]
 
 MEANINGS: dict[Any, Function] = {}
@@ -49,11 +50,11 @@ def normal_form(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     Arguments that NumPy itself would not take raise the `TypeError` that they raise there.
     """
-    signature = _signature(function)
+    taken = _signature(function)
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        parameter = signature.parameters[name]
+    for name, value in taken.bind(*args, **kwargs).arguments.items():
+        parameter = taken.parameters[name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             positional += value
         elif parameter.kind is parameter.VAR_KEYWORD:
@@ -93,11 +94,6 @@ def _accepted(meaning: Function) -> tuple[tuple[float, float], frozenset[str | N
         if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             names.add(parameter.name)
     return (least, most), frozenset(names)
-
-
-@cache
-def _signature(function: Any) -> inspect.Signature:
-    return inspect.signature(function)
 
 
 def bind_meanings(xp: Any, standard: dict[Any, Function]) -> dict[Any, Function]:

@@ -6,7 +6,9 @@ watched, see `unidiff.engine.compiling.surroundings`: where it has changed, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, wraps
 from threading import RLock
 from typing import Any
@@ -16,13 +18,14 @@ from unidiff.backend import OPTIONAL_OPERATIONS, Lowered
 from unidiff.engine.backend import EngineBackend
 from unidiff.engine.compiling.optimize_program import optimize
 from unidiff.engine.compiling.program import Program
-from unidiff.engine.compiling.recording import Recorder, current
+from unidiff.engine.compiling.recording import Recorder, Symbol, current
 from unidiff.engine.compiling.recording_backend import RecordingBackend, record
 from unidiff.engine.compiling.replay import Compiled, StaleBranch
+from unidiff.engine.compiling.staging import UNROLLED
 from unidiff.engine.compiling.surroundings import Surroundings
 from unidiff.engine.evaluation import Evaluation
-from unidiff.engine.tracing import _level
-from unidiff.errors import ArgumentError, UnsupportedOperationError
+from unidiff.engine.tracing import TracedArray, _level
+from unidiff.errors import ArgumentError, MixedBackendsError, UnsupportedOperationError
 
 VARIANTS = 32
 """Programs of one signature that are kept: one for each way that branches outside of loops have gone."""
@@ -54,11 +57,25 @@ class CompilingBackend(EngineBackend):
         @wraps(method)
         def either(*args: Any, **kwargs: Any) -> Any:
             recorder = get()
-            if recorder is None or recorder.library is not self.library:
+            if recorder is None:
+                return method(*args, **kwargs)
+            if recorder.library is not self.library:
+                self._refuse_recorded(recorder, args)
                 return method(*args, **kwargs)
             return getattr(self.recording, name)(*args, **kwargs)
 
         return either
+
+    def _refuse_recorded(self, recorder: Recorder, x: Any) -> None:
+        """Raise where an array that is recorded for another backend is among the arguments."""
+        if isinstance(x, (tuple, list)):
+            for item in x:
+                self._refuse_recorded(recorder, item)
+        elif isinstance(x, TracedArray) and Symbol in x._domain.array_types:
+            raise MixedBackendsError(
+                f"A function that is compiled for the backend {recorder.library.name!r} uses the backend {self.info.name!r},"
+                f" which does not take its arrays. Compile it for that one: unidiff.jit(f, backend={self.info.name!r})."
+            )
 
     def jit(self, f: Callable[..., Any], *, has_aux: bool = False, compiler: str | None = None) -> CompiledFunction:
         """Return the function compiled for each signature it is called with; see `CompiledFunction`."""
@@ -93,7 +110,7 @@ class Variant:
         self.program: Program = optimize(recorder.program, recorder.library)
         self.compiled = Compiled(self.program, recorder.library)
         self.aux = aux
-        self.surroundings = surroundings
+        self.unchanged = surroundings.unchanged
         self.run = self.compiled.run
         own = _owner(recorder.library)
         # What the caller gets is an array of its own: None where the program sees to that.
@@ -108,6 +125,18 @@ def _owner(library: Any) -> Callable[[Array], Array] | None:
     if own is None:
         return lambda x: library.xp.asarray(x, copy=True)
     return lambda x: own(x, not isinstance(x, library.scalar_types))
+
+
+@contextmanager
+def _collecting_no_cycles() -> Iterator[None]:
+    """Pause the search for cycles: a program is made of very many small objects, none of which is garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class CompiledFunction:
@@ -127,7 +156,7 @@ class CompiledFunction:
         self.backend, self.f, self.has_aux = backend, f, has_aux
         self.layout = backend.library.layout
         self.traced = backend.domain.array_class
-        self.variants: dict[Any, list[Variant]] = {}
+        self.variants: dict[Any, tuple[Variant, ...]] = {}
         self.recordings: dict[Any, int] = {}
         self.lock = RLock()
 
@@ -136,29 +165,27 @@ class CompiledFunction:
         if _level.get() or current.get() is not None or self.traced in map(type, args):
             return self.f(*args)  # part of another transform or recording, which then sees each operation
         layout = self.layout
-        found = self.variants.get(tuple([(type(x), x.shape, x.dtype, layout(x)) for x in args]))
-        if found is None:
-            found = self._found(args)
-        result = self._run(found, args)
-        if result is None:
-            return self._as_it_is(args)
-        variant, outs = result
+        for variant in self.variants.get(tuple([(type(x), x.shape, x.dtype, layout(x)) for x in args]), ()):
+            if variant.unchanged():
+                try:
+                    outs = variant.run(*args)
+                    break
+                except StaleBranch:
+                    continue
+        else:
+            result = self._compiled(args)
+            if result is None:
+                return self._as_it_is(args)
+            variant, outs = result
         if not variant.is_finished:
             outs = tuple([y if own is None else own(y) for y, own in zip(outs, variant.finish, strict=True)])
         return (outs, variant.aux) if self.has_aux else outs
 
-    def _run(self, found: list[Variant], args: Arrays) -> tuple[Variant, tuple[Array, ...]] | None:
-        """Return what a program for such arguments gives, and the program, which is recorded where there is none that fits.
+    def _compiled(self, args: Arrays) -> tuple[Variant, tuple[Array, ...]] | None:
+        """Return a new program for such arguments and what it gives.
 
         None where so many have been recorded that one more would not be of use either.
         """
-        for variant in tuple(found):
-            if variant.surroundings.changed():
-                continue
-            try:
-                return variant, variant.run(*args)
-            except StaleBranch:
-                continue
         if self.recordings.get(key := self._signature(args), 0) >= RECORDINGS:
             return None
         self.recordings[key] = self.recordings.get(key, 0) + 1
@@ -180,19 +207,16 @@ class CompiledFunction:
     def _signature(self, args: Arrays) -> Any:
         return tuple([(type(x), x.shape, x.dtype, self.layout(x)) for x in args])
 
-    def _found(self, args: Arrays) -> list[Variant]:
-        with self.lock:
-            while len(self.variants) >= SIGNATURES:
-                del self.variants[next(iter(self.variants))]
-            return self.variants.setdefault(self._signature(args), [])
-
     def compile(self, args: Arrays) -> Variant:
         """Record the function on these arguments and keep the program; nothing is kept where it raises."""
-        variant = self._record(args)
+        with _collecting_no_cycles():
+            variant = self._record(args)
         with self.lock:
-            found = self._found(args)
-            found[:] = [other for other in found if not other.surroundings.changed()][-(VARIANTS - 1) :]
-            found.append(variant)
+            key = self._signature(args)
+            while key not in self.variants and len(self.variants) >= SIGNATURES:
+                del self.variants[next(iter(self.variants))]
+            kept = [other for other in self.variants.get(key, ()) if other.unchanged()]
+            self.variants[key] = (*kept[-(VARIANTS - 1) :], variant)
         return variant
 
     def _record(self, args: Arrays) -> Variant:
@@ -228,9 +252,11 @@ class CompiledFunction:
     def variant(self, args: Arrays) -> Variant:
         """Return the program for these arguments, recorded where there is none yet."""
         try:
-            return next((v for v in self._found(args) if not v.surroundings.changed()), None) or self.compile(args)
+            found = self.variants.get(self._signature(args), ())
+            return next((v for v in found if v.unchanged()), None) or self.compile(args)
         except StaleBranch:
             raise UnsupportedOperationError(
-                "The steps of a loop branch in several ways, and reverse mode goes through the branch: it"
-                " runs as it is, and there is no program to show. Use xp.where(condition, a, b) in place of unidiff.cond."
+                "The function runs as it is, and there is no program to show: steps of a loop branch in several ways, and"
+                " reverse mode goes through the branch (use xp.where(condition, a, b) instead of unidiff.cond), or reverse mode"
+                f" of reverse mode goes through a loop of more than {UNROLLED} steps (use forward mode of reverse mode)."
             ) from None

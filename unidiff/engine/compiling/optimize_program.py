@@ -39,6 +39,7 @@ class _Pass:
         self.seen: dict[Any, Node] = {}
         self.ones: set[int] = set()
         self.negative_of: dict[int, Any] = {}
+        self.real: dict[Any, bool] = {}
 
     def run(self) -> Program:
         for node in self.source.nodes:
@@ -50,12 +51,18 @@ class _Pass:
         return Ref(self.same[x.number]) if isinstance(x, Ref) and x.number in self.same else x
 
     def _visit(self, node: Node) -> None:
-        args, kwargs = replaced(node.args, self._substitute), replaced(node.kwargs, self._substitute)
-        node = Node(node.name, node.function, args, kwargs, node.result, node.quiet)
+        args, kwargs = node.args, node.kwargs
+        if self.same.keys().isdisjoint(node.operands()):
+            node = Node(node.name, node.function, args, kwargs, node.result, node.quiet, node.operands())
+        else:
+            args, kwargs = replaced(args, self._substitute), replaced(kwargs, self._substitute)
+            node = Node(node.name, node.function, args, kwargs, node.result, node.quiet)
         if node.name == GUARD or self._fold(node):
             if node.name == GUARD:
                 self.target.nodes.append(node)
             return
+        if self.several:  # values of a folded call, of which a call is left because its result is large
+            self.target.constants |= {n: self.several[n] for n in node.operands() if n in self.several}
         handed_on = self._handed_on(node)
         if handed_on is not None:
             self.same[node.result] = handed_on
@@ -79,7 +86,10 @@ class _Pass:
     def _fold(self, node: Node) -> bool:
         """Evaluate a call on constants; True where its result is kept."""
         constants = self.target.constants
-        if node.name in UPDATES or not all(n in constants or n in self.several for n in node.operands()):
+        for n in node.operands():
+            if n not in constants and n not in self.several:
+                return False
+        if node.name in UPDATES:
             return False
         meta = self.target.meta[node.result]
         if meta.nbytes > FOLDED_BYTES:
@@ -130,7 +140,10 @@ class _Pass:
         return None
 
     def _is_real(self, n: int) -> bool:
-        return bool(self.library.xp.isdtype(self.target.meta[n].dtype, ("real floating", "integral")))
+        dtype = self.target.meta[n].dtype
+        if dtype not in self.real:
+            self.real[dtype] = bool(self.library.xp.isdtype(dtype, ("real floating", "integral")))
+        return self.real[dtype]
 
     def _is_one(self, x: Any) -> bool:
         return x.number in self.ones if isinstance(x, Ref) else type(x) in (int, float) and x == 1
@@ -146,7 +159,8 @@ def _key(node: Node) -> Any:
     """Return what two equal calls have in common, None for one that cannot be told equal."""
     try:
         asked = None if isinstance(node.quiet, bool) else node.quiet
-        key = (node.name, node.function, asked, _frozen(node.args), _frozen(node.kwargs))
+        args = tuple([x.number if type(x) is Ref else _frozen(x) for x in node.args])
+        key = (node.name, node.function, asked, args, _frozen(node.kwargs) if node.kwargs else None)
         hash(key)
     except TypeError:
         return None
@@ -154,6 +168,8 @@ def _key(node: Node) -> Any:
 
 
 def _frozen(x: Any) -> Any:
+    if type(x) is Ref:
+        return x.number  # which no other argument is, since those become pairs
     if type(x) in SCALARS:
         return type(x), repr(x)  # which tells 0.0 from -0.0 and from 0
     if isinstance(x, (tuple, list)):

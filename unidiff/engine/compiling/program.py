@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 ASSIGN = "assign"
 ADD_PART = "add_part"
@@ -23,7 +23,7 @@ UPDATES = frozenset({ASSIGN, ADD_PART, ADD_AT})
 """Functions whose result is their first argument changed in place."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Ref:
     """The value of that number."""
 
@@ -33,8 +33,7 @@ class Ref:
         return f"%{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """What is known of a value before the program runs: that of the run that was recorded.
 
     ``layout`` is what the library says about the order of the elements in memory, and ``nbytes`` their size.
@@ -72,10 +71,13 @@ class Node:
     kwargs: dict[str, Any]
     result: int
     quiet: Any = False
+    _operands: list[int] | None = None
 
     def operands(self) -> list[int]:
         """Return the numbers of the values it is computed from, in order."""
-        return collected((self.args, self.kwargs))
+        if self._operands is None:
+            self._operands = collected((self.args, self.kwargs) if self.kwargs else self.args)
+        return self._operands
 
 
 @dataclass(slots=True, eq=False)
@@ -144,18 +146,28 @@ def shown_argument(x: Any) -> str:
     return repr(x)
 
 
+class _Nested(dict[type, bool]):
+    """Which types hold other arguments, as far as that has been asked."""
+
+    def __missing__(self, kind: type) -> bool:
+        return self.setdefault(kind, issubclass(kind, (tuple, list, dict, slice)))
+
+
+_nested = _Nested()
+
+
 def collect(x: Any, found: list[int]) -> None:
     """Append the numbers of all values in an argument."""
-    if isinstance(x, Ref):
+    if type(x) is Ref:
         found.append(x.number)
-    elif isinstance(x, (tuple, list)):
-        for item in x:
-            collect(item, found)
-    elif isinstance(x, dict):
-        for item in x.values():
-            collect(item, found)
-    elif isinstance(x, slice):
+    elif type(x) is slice:
         collect((x.start, x.stop, x.step), found)
+    elif _nested[type(x)]:
+        for item in x.values() if isinstance(x, dict) else x:
+            if type(item) is Ref:
+                found.append(item.number)
+            elif _nested[type(item)]:
+                collect(item, found)
 
 
 def collected(x: Any) -> list[int]:
@@ -167,13 +179,13 @@ def collected(x: Any) -> list[int]:
 
 def replaced(x: Any, leaf: Callable[[Any], Any]) -> Any:
     """Return an argument with ``leaf`` applied to everything in it that is no tuple, list, dictionary or slice."""
-    if isinstance(x, tuple):
-        items = [replaced(item, leaf) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-    if isinstance(x, list):
-        return [replaced(item, leaf) for item in x]
+    if not _nested[type(x)]:
+        return leaf(x)
     if isinstance(x, dict):
         return {key: replaced(item, leaf) for key, item in x.items()}
     if isinstance(x, slice):
         return slice(replaced(x.start, leaf), replaced(x.stop, leaf), replaced(x.step, leaf))
-    return leaf(x)
+    items = [replaced(item, leaf) if _nested[type(item)] else leaf(item) for item in x]
+    if isinstance(x, list):
+        return items
+    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)

@@ -35,6 +35,13 @@ _SIZED = (
 _DATA_SHAPED = frozenset({"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"})
 
 
+class Rows(dict[int, Any]):
+    """What a loop keeps of its steps, by their numbers: one value of a program, whatever it is made of."""
+
+    shape = ()
+    dtype = None
+
+
 class Recorder:
     """One recording.
 
@@ -55,11 +62,15 @@ class Recorder:
         How many steps of loops that are recorded step by step this is within.
     stages : bool
         Whether loops may be parts; where every call is to be seen they are not.
+    opened : list of Trace
+        The transforms that were opened while it was in progress.
     """
 
     def __init__(self, library: Library, outer: Recorder | None = None) -> None:
         self.library = library
         self.outer = outer
+        self.opened: list[Any] = [] if outer is None else outer.opened
+        self.values = (*library.array_types, Rows)
         self.adopted: dict[tuple[int, int], Any] = {}
         self._adopted: dict[tuple[int, int], int] = {}
         self.steps = 1
@@ -74,7 +85,7 @@ class Recorder:
     def number(self, value: Any) -> int:
         """Return a number for a new value."""
         self._count += 1
-        layout, nbytes = self.library.layout(value), getattr(value, "nbytes", 0)
+        layout, nbytes = None if type(value) is Rows else self.library.layout(value), getattr(value, "nbytes", 0)
         self.program.meta[self._count] = Meta(type(value), tuple(value.shape), value.dtype, layout, nbytes)
         return self._count
 
@@ -127,18 +138,32 @@ class Recorder:
         """Evaluate a call on the example and note it; arrays in the result come back as symbols."""
         if not self.open:
             raise LeakedTracerError(LEAKED)
-        result = function(*replaced(args, self.example), **replaced(dict(kwargs), self.example))
-        if not _has_arrays(result, self.library.array_types):
+        if not kwargs and self._are_own(args):
+            examples = [x.example if type(x) is Symbol else x for x in args]
+            result = function(*examples)
+            if isinstance(result, self.values):
+                known = all(x.known for x in args if type(x) is Symbol)
+                if not known:
+                    _check_shape(name, args)
+                encoded = tuple([Ref(x.number) if type(x) is Symbol else x for x in args])
+                return Symbol(self, self._note(name, function, encoded, {}, result), result, known=known)
+        else:
+            result = function(*replaced(args, self.example), **replaced(dict(kwargs), self.example))
+        if not _has_arrays(result, self.values):
             return result
-        inputs = replaced(args, self.encode), replaced(dict(kwargs), self.encode)
-        known = _known((args, kwargs), self.library.array_types)
+        types = self.library.array_types
+        known = _known(args, types) and _known(kwargs, types)
         if not known:
             _check_shape(name, args)
-        number = self._note(name, function, *inputs, result)
+        number = self._note(name, function, replaced(args, self.encode), replaced(dict(kwargs), self.encode), result)
         return self._symbols(result, number, known)
 
+    def _are_own(self, args: tuple[Any, ...]) -> bool:
+        """Whether arguments are symbols of this recording and Python numbers, as those of most calls are."""
+        return all([x.recorder is self if type(x) is Symbol else type(x) in SCALARS for x in args])  # noqa: C419  # it costs less
+
     def _note(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> int:
-        if isinstance(result, self.library.array_types):
+        if isinstance(result, self.values):
             number = self.number(result)
         else:
             self._count += 1
@@ -151,11 +176,11 @@ class Recorder:
         return self.quiet_depth > 0 or self.library.error_state() or False
 
     def _symbols(self, result: Any, number: int, known: bool) -> Any:
-        if isinstance(result, self.library.array_types):
+        if isinstance(result, self.values):
             return Symbol(self, number, result, known=known)
         items = []
         for place, item in enumerate(result):
-            if _has_arrays(item, self.library.array_types):
+            if _has_arrays(item, self.values):
                 inner = self._note(ITEM, operator.getitem, (Ref(number), place), {}, item)
                 items.append(self._symbols(item, inner, known))
             else:
@@ -201,16 +226,19 @@ def _has_arrays(x: Any, array_types: tuple[type, ...]) -> bool:
 
 def _known(x: Any, array_types: tuple[type, ...]) -> bool:
     """Whether nothing in the arguments differs between runs."""
-    if type(x) is Symbol:
-        return x.known
+    kind = type(x)
+    if kind is Symbol:
+        return bool(x.known)
+    if kind in SCALARS:
+        return True
     if isinstance(x, array_types):
         return False
-    if isinstance(x, (tuple, list)):
-        return all(_known(item, array_types) for item in x)
-    if isinstance(x, Mapping):
-        return all(_known(item, array_types) for item in x.values())
     if isinstance(x, slice):
-        return _known((x.start, x.stop, x.step), array_types)
+        x = (x.start, x.stop, x.step)
+    if isinstance(x, (tuple, list, Mapping)):
+        for item in x.values() if isinstance(x, Mapping) else x:
+            if not _known(item, array_types):
+                return False
     return True
 
 
@@ -299,7 +327,7 @@ class Symbol:
 
     def __iadd__(self, other: Any) -> Any:
         """Add; in ``x[key] += y`` that is what the assignment which follows asks for."""
-        result = self + other
+        result = _ordered_sum(self, other)
         if self.origin is not None:
             result.added = (*self.origin, other)
         return result
@@ -331,6 +359,21 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"Symbol(%{self.number}, shape={tuple(self.shape)}, dtype={self.dtype})"
+
+
+def _ordered_sum(x: Symbol, other: Any) -> Any:
+    """Return a sum whose elements are in the order of the first operand, which is that of a sum in place."""
+    result = x + other
+    layout, recorder = x.recorder.library.layout, recorder_of(x)
+    if type(result) is not Symbol or result.shape != x.shape or layout(recorder.example(result)) == layout(x.example):
+        return result
+    return recorder.record("iadd", _added, (x, other), {})
+
+
+def _added(x: Any, other: Any) -> Any:
+    total = x.copy(order="K") if hasattr(x, "strides") else x
+    total += other
+    return total
 
 
 def _add_part(x: Any, key: Any, values: Any) -> None:

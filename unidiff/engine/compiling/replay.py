@@ -59,6 +59,7 @@ class Compiled:
         self.variables: dict[int, str] = {}
         self.free: list[str] = []
         self.functions: dict[Any, str] = {}
+        self.numbers: dict[Any, Any] = {}
         self.count = 0
         self.reused = 0
         self.roots: dict[int, frozenset[int]] = {}
@@ -134,8 +135,8 @@ class Compiled:
     # --- statements
 
     def _statements(self, index: int, node: Node) -> list[str]:
-        operands = set(node.operands())
-        dying = [n for n in sorted(operands) if self.last.get(n) == index and n in self.variables]
+        operands = sorted(set(node.operands()))
+        dying = [n for n in operands if self.last.get(n) == index and n in self.variables]
         if node.name == GUARD:
             lines = [f"_check({self._function(node.function)}({self._text(node.args[0])}), {self._text(node.args[1])})"]
             return lines + self._release(dying)
@@ -192,8 +193,8 @@ class Compiled:
         return f"{self._function(function)}({', '.join(args)})"
 
     def _ufunc(self, node: Node, into: Any, buffer: int | None) -> str:
-        if node.function in _INFIX and self.program.meta[node.result].kind in self.library.scalar_types:
-            return self._call(node)
+        if node.function in (*_INFIX, *_PREFIX) and issubclass(self.program.meta[node.result].kind, self.library.scalar_types):
+            return self._call(node)  # the operator of scalars costs less, and rounds complex products otherwise
         args = [self._text(self._as_array(node, x)) for x in node.args]
         if buffer is not None:
             args.append(self.variables[buffer])
@@ -205,9 +206,12 @@ class Compiled:
             return x
         others = [self.program.meta[y.number] for y in node.args if isinstance(y, Ref)]
         meta, xp = self.program.meta[node.result], self.library.xp
-        if len(others) != 1 or others[0].dtype != meta.dtype or not xp.isdtype(meta.dtype, "real floating"):
+        if len(others) != 1 or others[0].dtype != meta.dtype:
             return x
-        return xp.asarray(x, dtype=meta.dtype)
+        key = meta.dtype, type(x), repr(x)
+        if key not in self.numbers:
+            self.numbers[key] = xp.asarray(x, dtype=meta.dtype) if xp.isdtype(meta.dtype, "real floating") else x
+        return self.numbers[key]
 
     def _buffer(self, node: Node, dying: list[int]) -> int | None:
         """Return a dying argument into whose memory the result can be computed."""

@@ -2,8 +2,11 @@
 
 The loop itself runs on the values beneath the recording of reverse mode, and keeps the carry before each step. Its pullback is
 a loop in the other direction, in which each step runs once more from the carry that was kept and is pulled back, as under
-`unidiff.checkpoint`. What a step uses from outside of it has its cotangent added up step by step, in the order in which one
-recording of all steps would.
+`unidiff.checkpoint`. It takes over the cotangents that have been added up so far for what the steps use from outside, and adds
+to them step by step, so cotangents are added up in the order in which one recording of all steps would.
+
+That holds where the values beneath are of no other recording of reverse mode: such a one would also record the second run of
+each step, and add up the cotangents of its values apart from those of the first. These loops are recorded step by step.
 """
 
 from __future__ import annotations
@@ -14,26 +17,35 @@ from typing import Any
 from unidiff._typing import Arrays
 from unidiff.engine.checkpointing import detached, reopened
 from unidiff.engine.compiling import staging
-from unidiff.engine.compiling.staging import More, Shape, Unstageable, all_brought, apart, axes, check_grown, user_arrays
-from unidiff.engine.pullback import SLOT, Slots, pull_back
+from unidiff.engine.compiling.composition import (
+    Leaf,
+    Shape,
+    Unstageable,
+    all_apart,
+    all_together,
+    axes,
+    brought,
+    joined,
+    shown,
+)
+from unidiff.engine.compiling.recording import Rows, current
+from unidiff.engine.compiling.replay import StaleBranch
+from unidiff.engine.compiling.staging import Unsettled, roll
+from unidiff.engine.control_flow import same
+from unidiff.engine.pullback import Spread, add_part, pull_back
 from unidiff.engine.reverse import ReverseTrace, thaw_all
-from unidiff.engine.tracing import Trace, TracedArray
+from unidiff.engine.tracing import TracedArray
 
 
-def scan(backend: Any, f: Any, init: Arrays, xs: Arrays, length: int, reverse: bool) -> tuple[Arrays, Arrays]:
-    """Return the last carry and the stacked results of a loop under any transforms."""
+def scan(backend: Any, f: Any, carry: Arrays, xs: Arrays, rows: list[Arrays], order: Sequence[int]) -> tuple[Arrays, Arrays]:
+    """Return the last carry and the stacked results of a loop, of which the steps in `rows` have been done."""
     try:
-        return staging.scan(backend, f, init, xs, length, reverse)
+        return staging.scan(backend, f, carry, xs, rows, order)
     except Unstageable as found:
+        if not isinstance(found.trace, ReverseTrace):
+            raise
         trace = found.trace
-    while isinstance(trace, ReverseTrace):
-        try:
-            return _Loop(backend, trace, f, length, reverse).run(init, xs)
-        except Unstageable as found:
-            if found.trace.level <= trace.level:
-                raise
-            trace = found.trace
-    raise Unstageable(trace)
+    return _Loop(backend, trace, f, order).run(carry, xs, rows)
 
 
 class _Loop:
@@ -42,242 +54,307 @@ class _Loop:
     Attributes
     ----------
     shapes, x_shapes, y_shapes : list
-        How carries, slices and results are made of such arrays.
-    active, x_own : list of bool
-        Which parts of carries and slices belong to the recording.
+        How carries, slices and rows are made of such arrays.
+    joint : list
+        How the rows of earlier steps are, which are stacked with them.
+    active, x_own, y_own : list of bool
+        Which parts of carries, slices and rows belong to the recording.
     start : int
         The first node of a step on the tape.
     outside : list of int
         The nodes from outside that the steps use.
+    above : list of Trace
+        The transforms that the steps run under beside the recording.
     """
 
-    def __init__(self, backend: Any, trace: ReverseTrace, f: Any, length: int, reverse: bool) -> None:
-        self.backend, self.domain, self.trace = backend, backend.domain, trace
-        self.f, self.length, self.reverse = f, length, reverse
+    def __init__(self, backend: Any, trace: ReverseTrace, f: Any, order: Sequence[int]) -> None:
+        self.backend, self.domain, self.library, self.trace = backend, backend.domain, backend.plain, trace
+        self.f, self.order = f, order
         self.shapes: list[Shape] = []
         self.x_shapes: list[Shape] = []
         self.y_shapes: list[Shape] = []
+        self.joint: list[Shape] = []
         self.active: list[bool] = []
         self.x_own: list[bool] = []
-        self.out_own: list[bool] = []
+        self.y_own: list[bool] = []
         self.outside: list[int] = []
         self.start = len(trace.tape)
+        opened: Any = self.domain.opened
+        self.above = [other for other in opened if other.level > trace.level and getattr(other, "open", False)]
 
-    def run(self, init: Arrays, xs: Arrays) -> tuple[Arrays, Arrays]:
+    def run(self, carry: Arrays, xs: Arrays, rows: list[Arrays]) -> tuple[Arrays, Arrays]:
         """Run the loop and put its pullback on the tape."""
-        moveaxis, level = self.domain.plain.moveaxis, self.trace.level
-        given: list[Any] = []
-        self.x_shapes = [apart(x, given, level) for x in xs]
+        trace, level = self.trace, self.trace.level
+        self.shapes, start = all_apart(self.library, carry, level)
+        self.x_shapes, given = all_apart(self.library, xs, level)
         x_axes = [axis for shape in self.x_shapes for axis in axes(shape)]
-        given = [moveaxis(x, axis, 0) if axis else x for x, axis in zip(given, x_axes, strict=True)]
-        self.x_own = list(map(self._is_own, given))
-        x_values = tuple(map(self._beneath, given))
-        self.shapes, self.active = [apart(x, [], level) for x in init], []
+        self.active, self.x_own = list(map(self._is_own, start)), list(map(self._is_own, given))
+        x_values = list(zip(map(trace.lower, given), x_axes, strict=True))
+        values = list(map(trace.lower, start))
+        for row in rows:
+            shapes, _ = all_apart(self.library, row, level)
+            self.joint = list(map(joined, self.joint, shapes)) if self.joint else shapes
         while True:
-            start = all_brought(self.backend, init, self.shapes)
-            self.active = [self._is_own(x) or was for x, was in zip(start, self.active or [False] * len(start), strict=True)]
+            before = [[p for y, s in zip(row, self.joint, strict=True) for p in brought(self.domain, y, s)] for row in rows]
+            lowered = [list(map(trace.lower, row)) for row in before]
             try:
-                values = tuple(map(self._beneath, start))
-                last, stacked = scan(self.backend, self._forward, values, x_values, self.length, self.reverse)
+                found = roll(self.backend, self._forward, values, x_values, self.order, before=lowered)
                 break
-            except More as more:
-                if more.before is self.shapes:
-                    self.shapes, self.active = more.after, []
-                elif more.before is self.active:
-                    self.active = more.after
-                else:
-                    raise
-        count = len(stacked) - len(start)
-        results, kept = [*last, *stacked[:count]], stacked[count:]
-        nodes = self._on_tape(start, given, results, kept, x_values)
-        parts = iter(nodes)
-        carry = user_arrays(self.backend, self.shapes, parts)
-        y_axes = [axis for shape in self.y_shapes for axis in axes(shape)]
-        moved = (moveaxis(y, 0, axis) if axis else y for y, axis in zip(parts, y_axes, strict=True))
-        return carry, user_arrays(self.backend, self.y_shapes, moved)
-
-    def above(self) -> list[Any]:
-        """Return the traces that a step works on beside the recording."""
-        return list({trace for shape in (*self.shapes, *self.x_shapes, *self.y_shapes) for trace in _traces(shape)})
+            except _Joint:
+                self.joint = self.y_shapes
+        pullback = _Pullback(self, found, x_values)
+        nodes = iter(pullback.on_tape(start, given, found, before))
+        last = shown(self.domain, all_together(self.domain, self.shapes, nodes))
+        return last, shown(self.domain, all_together(self.domain, self.y_shapes, nodes))
 
     def _is_own(self, x: Any) -> bool:
         return isinstance(x, TracedArray) and x._trace is self.trace
 
-    def _beneath(self, x: Any) -> Any:
-        return self.trace.lower(x)
-
-    def _step(self, carry: Sequence[Any], slices: Sequence[Any]) -> tuple[list[Any], int]:
-        """Run one step on arrays of the level; return the parts of the carry and of the results, and the first node after."""
+    def step(self, carry: Sequence[Any], slices: Sequence[Any]) -> tuple[list[Any], list[Any], int]:
+        """Run one step on arrays of the level; return the parts of the carry and of the rows, and the first node after."""
         trace = self.trace
-        inputs = [
-            trace._node(self._beneath(x), None) if own else self._beneath(x)
-            for x, own in zip((*carry, *slices), (*self.active, *self.x_own), strict=True)
-        ]
+        given = zip((*carry, *slices), (*self.active, *self.x_own), strict=True)
+        parts = iter([trace._node(trace.lower(x), None) if own else trace.lower(x) for x, own in given])
+        before, sliced = (all_together(self.domain, shapes, parts) for shapes in (self.shapes, self.x_shapes))
         after_inputs = len(trace.tape)
-        parts = iter(inputs)
-        before = user_arrays(self.backend, self.shapes, parts)
-        after, ys = self.f(before, user_arrays(self.backend, self.x_shapes, parts))
-        check_grown(after, self.shapes, trace.level)
-        found: list[Any] = []
-        self.y_shapes = [apart(y, found, trace.level) for y in ys]
-        outs = [*all_brought(self.backend, after, self.shapes), *found]
-        return [self._new_node(y) if self._is_own(y) else y for y in outs], after_inputs
+        after, ys = self.f(shown(self.domain, before), shown(self.domain, sliced))
+        self.y_shapes, _ = all_apart(self.library, ys, trace.level)
+        if self.joint:
+            self.y_shapes = list(map(joined, self.y_shapes, self.joint))
+        rows = [p for y, shape in zip(ys, self.y_shapes, strict=True) for p in brought(self.domain, y, shape)]
+        rows = list(map(self._new_node, rows))  # in the order of the nodes of a loop that is not compiled
+        shapes, outs = all_apart(self.library, after, trace.level)
+        if shapes != self.shapes:
+            raise Unsettled
+        return list(map(self._new_node, outs)), rows, after_inputs
 
-    def _new_node(self, y: TracedArray) -> TracedArray:
-        return self.trace._node(y._value, (_same, y._node, None, None, None))
+    def _new_node(self, y: Any) -> Any:
+        return self.trace._node(y._value, (same, y._node, None, None, None)) if self._is_own(y) else y
 
-    def _forward(self, carry: Arrays, slices: Arrays) -> tuple[Arrays, Arrays]:
+    def _forward(self, carry: list[Any], slices: list[Any], _: Any) -> Any:
         """Run one step on the values beneath the recording; keep the carry before it."""
         thaws: list[Callable[[], None]] = []
-        with reopened(self.trace, self.above(), self.start, thaws) as part:
-            outs, after_inputs = self._step(carry, slices)
+        with reopened(self.trace, self.above, self.start, thaws) as part:
+            outs, rows, after_inputs = self.step(carry, slices)
         thaw_all(thaws)
-        self.out_own = list(map(self._is_own, outs))
-        grown = [own or was for own, was in zip(self.out_own, self.active, strict=False)]
-        if grown != self.active:
-            raise More(self.active, grown)
-        nodes = [y._node for y in outs if self._is_own(y)]
+        if self.joint and list(map(_traces, self.joint)) != list(map(_traces, self.y_shapes)):
+            raise _Joint
+        self.y_own = list(map(self._is_own, rows))
+        nodes = [y._node for y in (*outs, *rows) if self._is_own(y)]
         _, found = detached(list(part)[after_inputs - self.start :], after_inputs, dict.fromkeys(nodes))
         self.outside = [n for n in found if n < self.start]
-        values = list(map(self._beneath, outs))
-        return tuple(values[: len(carry)]), (*values[len(carry) :], *carry)
-
-    def _on_tape(self, start: list[Any], given: list[Any], results: list[Any], kept: Any, x_values: Any) -> list[Any]:
-        """Return the results as arrays of the recording."""
-        trace, count = self.trace, len(start)
-        own = [*self.active, *self.out_own[count:]]
-        values = [trace.lower(y) for y in results]
-        chosen = [k for k, yes in enumerate(own) if yes]
-        if not chosen:
-            return values
-        begins = [k for k in range(count) if self.active[k] and self._is_own(start[k])]
-        slices = [k for k, yes in enumerate(self.x_own) if yes]
-        parents = [*(start[k]._node for k in begins), *(given[k]._node for k in slices), *self.outside]
-        edge: Any = None
-        for slot in reversed(range(len(parents))):
-            edge = (_pick, parents[slot], slot, None, edge)
-        trace.tape.append(edge)
-        pull = _Pullback(self, self.above(), kept, x_values, chosen, begins, slices)
-        nodes = iter(trace._several(tuple(values[k] for k in chosen), (pull, len(trace.tape) - 1, None, SLOT, None)))
-        return [next(nodes) if yes else y for y, yes in zip(values, own, strict=True)]
+        y_axes = [axis for shape in self.y_shapes for axis in axes(shape)]
+        lower = self.trace.lower
+        return list(map(lower, outs)), list(zip(map(lower, rows), y_axes, strict=True)), carry
 
 
 class _Pullback:
     """The pullback of a loop: a loop in the other direction.
 
-    It carries the cotangents of the carry and of what comes from outside, those that are there; ``live`` says which.
+    Its carry are the cotangents of the carry and of what comes from outside, None for those that are not there.
+    """
+
+    def __init__(self, loop: _Loop, forward: Any, x_values: list[tuple[Any, int]]) -> None:
+        self.loop, self.x_values = loop, x_values
+        self.kept, self.kept_shapes = forward.kept, forward.kept_shapes
+        self.active = [k for k, own in enumerate(loop.active) if own]
+        self.outside = loop.outside
+        self.begins: list[int] = []
+        self.slices = [x_values[k] for k, own in enumerate(loop.x_own) if own]
+        self.y_places = [k for k, own in enumerate(loop.y_own) if own]
+        self.y_axes = [axis for shape in loop.y_shapes for axis in axes(shape)]
+
+    def on_tape(self, start: list[Any], given: list[Any], forward: Any, before: list[list[Any]]) -> list[Any]:
+        """Put the loop on the tape; return the parts of its results."""
+        loop, trace = self.loop, self.loop.trace
+        results = [*forward.last, *forward.stacked]
+        values, count = list(map(trace.lower, results)), len(start)
+        chosen = [*self.active, *(count + k for k in self.y_places)]
+        self.begins = [start[k]._node for k in self.active]
+        slices = [given[k]._node for k, own in enumerate(loop.x_own) if own]
+        outs = values
+        if chosen:
+            parents = (*self.outside, *self.begins, *slices)
+            nodes = trace._several(tuple(values[k] for k in chosen), (None, parents, None, self, None))
+            found = dict(zip(chosen, nodes, strict=True))
+            outs = [found.get(k, y) for k, y in enumerate(values)]
+        for place, axis in enumerate(self.y_axes):
+            outs[count + place] = self._with_rows(outs[count + place], axis, [row[place] for row in before])
+        return outs
+
+    def _with_rows(self, y: Any, axis: int, rows: list[Any]) -> Any:
+        """Return stacked rows, the first of which are of steps that are on the tape themselves."""
+        loop, trace = self.loop, self.loop.trace
+        places = [k for k in range(len(rows)) if loop._is_own(rows[k])]
+        if not places:
+            return y
+        backwards, total = loop.order[0] > loop.order[-1], len(rows) + len(loop.order)
+        edge: Any = trace.tape[y._node] if loop._is_own(y) else None
+        for k in places:
+            key = (*(slice(None),) * axis, total - 1 - k if backwards else k, Ellipsis)
+            edge = _linked(edge, (_row, rows[k]._node, key, (rows[k]._value.shape, rows[k]._value.dtype)))
+        if not loop._is_own(y):
+            return trace._node(trace.lower(y), edge)
+        trace.tape[y._node] = edge
+        return y
+
+    def __call__(
+        self, xp: Any, cotangents: list[Any], owned: set[int], parents: Sequence[int], g: Arrays, in_place: bool
+    ) -> None:
+        """Pull the cotangents of the results back; take over those that have been added up so far."""
+        split = len(self.outside), len(self.outside) + len(self.begins)
+        outside, begins, slices = parents[: split[0]], parents[split[0] : split[1]], parents[split[1] :]
+        totals = [ct.array() if type(ct) is Spread else ct for ct in (cotangents[n] for n in outside)]
+        flags = [n in owned and ct is not None for n, ct in zip(outside, totals, strict=True)]
+        run = _Run(self, xp, in_place, [*g[: len(self.active)], *totals], flags, g[len(self.active) :])
+
+        def add(place: int, key: Any, part: Any) -> None:
+            x, _ = self.slices[place]
+            add_part(self.loop.domain, xp, cotangents, owned, slices[place], tuple(x.shape), key, part, in_place)
+
+        run.through(add, [cotangents[n] is None for n in slices])
+        for n, ct in zip((*begins, *outside), run.state, strict=True):
+            cotangents[n] = ct if ct is None or xp is self.loop.domain.raw else self.loop.domain.beside_traced(ct)
+        for n, mine in zip(outside, run.owned, strict=True):
+            (owned.add if mine else owned.discard)(n)
+
+
+class _Run:
+    """One run of a pullback.
+
+    Attributes
+    ----------
+    state : list of array or None
+        The cotangents of the carry and of what comes from outside.
+    owned : list of bool
+        Which of the latter are buffers that may be added to in place.
     """
 
     def __init__(
-        self, loop: _Loop, above: list[Any], kept: Arrays, x_values: Arrays,
-        chosen: list[int], begins: list[int], slices: list[int],
-    ) -> None:  # fmt: skip
-        self.loop, self.above, self.kept, self.x_values = loop, above, tuple(kept), tuple(x_values)
-        self.chosen, self.begins, self.slices = chosen, begins, slices
-        self.outside, self.active, self.start = loop.outside, loop.active, loop.start
-        self.live: list[bool] = []
-        self.of_results: list[int] = []
-        self.of_slices: list[bool] = []
-        self.like_outside: dict[int, Any] = {}
+        self, pullback: _Pullback, xp: Any, in_place: bool, state: Sequence[Any], owned: list[bool], rows: Sequence[Any]
+    ) -> None:
+        self.pullback, self.loop, self.xp, self.in_place = pullback, pullback.loop, xp, in_place
+        lift = pullback.loop.backend._lift
+        self.state = [None if ct is None else lift(ct) for ct in state]
+        self.owned = owned
+        self.live = [k for k, ct in zip(pullback.y_places, rows, strict=True) if ct is not None]
+        y_axes = [pullback.y_axes[k] for k in self.live]
+        self.xs = [*pullback.x_values, *zip((lift(ct) for ct in rows if ct is not None), y_axes, strict=True)]
 
-    def __call__(self, xp: Any, g: Arrays, _: None) -> Slots:
-        """Pull the cotangents of the results back to the first carry, the slices, and what comes from outside."""
-        loop, count = self.loop, len(self.active)
-        cotangents = dict(zip(self.chosen, g, strict=True))
-        places = [k for k in range(count) if self.active[k]]
-        given = [cotangents.get(k) for k in places] + [None] * len(self.outside)
-        self.of_results = [k for k in self.chosen if k >= count and cotangents[k] is not None]
-        like = [self.kept[k] for k in places] + [None] * len(self.outside)
-        self.live = [ct is not None for ct in given]
-        xs = (*self.kept, *self.x_values, *(cotangents[k] for k in self.of_results))
-        while True:
-            try:
-                state = tuple(
-                    self._zeros(place, like[place]) if ct is None else ct for place, ct in enumerate(given) if self.live[place]
-                )
-                found, of_slices = scan(loop.backend, self._step, state, xs, loop.length, not loop.reverse)
-                break
-            except More as more:
-                if more.before is not self.live:
-                    raise
-                self.live = more.after
-        results = iter(found)
-        of_state = [next(results) if live else None for live in self.live]
-        results = iter(of_slices)
-        of_slices_all = [next(results) if live else None for live in self.of_slices]
-        of_init = [of_state[places.index(k)] for k in self.begins]
-        lift = loop.backend._lift if xp is loop.domain.raw else loop.domain.beside_traced
-        pulled = (*of_init, *of_slices_all, *of_state[len(places) :])
-        return Slots([None if ct is None else lift(loop.backend._lift(ct)) for ct in pulled])
+    def through(self, add: Callable[[int, Any, Any], None], first: list[bool]) -> None:
+        """Go through the steps backwards: one by one until the rest are alike, then those at once."""
+        order, attempts = self.loop.order[::-1], staging.UNSETTLED
+        for done, k in enumerate(order):
+            if attempts and len(order) - done > 2:
+                try:
+                    self._rolled(order[done:], add, first)
+                    return
+                except Unsettled:
+                    attempts -= 1
+                except Unstageable:
+                    attempts = 0
+            if not attempts:
+                staging.check_length(len(order) - done)
+            self._single(k, add)
+            first = [False] * len(first)
 
-    def _zeros(self, place: int, kept: Any) -> Any:
-        """Return the zero that a cotangent is added to."""
-        zeros, count = self.loop.domain.library.xp.zeros, sum(self.active)
-        if place < count:
-            return zeros(tuple(kept.shape[1:]), dtype=kept.dtype, device=self.loop.domain.device(kept))
-        shape, dtype, device = self.like_outside[place - count]
-        return zeros(shape, dtype=dtype, device=device)
+    def _single(self, k: int, add: Callable[[int, Any, Any], None]) -> None:
+        recorder: Any = current.get()
+        held = recorder.record("kept", Rows.__getitem__, (self.pullback.kept, k), {})
+        values = all_together(self.loop.domain, self.pullback.kept_shapes, iter(held))
+        slices = [x[_key(axis, k)] for x, axis in self.xs]
+        self.state, self.owned, parts = self._step(self.state, slices, values)
+        for place in reversed(range(len(parts))):
+            if parts[place] is not None:
+                add(place, _key(self.pullback.slices[place][1], k), parts[place])
 
-    def _step(self, state: Arrays, slices: Arrays) -> tuple[Arrays, Arrays]:
-        """Run a step again and pull back along what it records."""
-        loop, trace = self.loop, self.loop.trace
-        count, width = len(self.active), len(self.active) + len(self.x_values)
+    def _rolled(self, order: Sequence[int], add: Callable[[int, Any, Any], None], first: list[bool]) -> None:
+        live: list[bool] = []
+
+        def step(state: list[Any], slices: list[Any], held: list[Any]) -> Any:
+            after, owned, parts = self._step(state, slices, held)
+            if owned != self.owned:
+                raise Unsettled
+            live[:] = [part is not None for part in parts]
+            axes_of_slices = (axis for _, axis in self.pullback.slices)
+            return after, [(part, axis) for part, axis in zip(parts, axes_of_slices, strict=True) if part is not None], ()
+
+        pullback = self.pullback
+        found = roll(self.loop.backend, step, self.state, self.xs, order, held=pullback.kept, held_shapes=pullback.kept_shapes)
+        self.state = found.last
+        low, high, stacked = min(order), max(order) + 1, iter(reversed(found.stacked))
+        for place in reversed(range(len(live))):
+            if not live[place]:
+                continue
+            rows, axis = next(stacked), pullback.slices[place][1]
+            if first[place]:  # which is not added to zeros
+                add(place, _key(axis, order[0]), rows[_key(axis, order[0] - low)])
+                own = slice(1, None) if order[0] == low else slice(None, -1)
+                rows = rows[(*(slice(None),) * axis, own, Ellipsis)]
+                add(place, _range(axis, low + (order[0] == low), high - (order[0] != low)), rows)
+            else:
+                add(place, _range(axis, low, high), rows)
+
+    def _step(self, state: list[Any], slices: list[Any], kept: list[Any]) -> tuple[list[Any], list[bool], list[Any]]:
+        """Run a step again and pull back along what it records; return the cotangents, and those of the slices."""
+        pullback, loop, trace = self.pullback, self.loop, self.loop.trace
+        active, outside, start = pullback.active, pullback.outside, loop.start
+        width = len(pullback.x_values)
         thaws: list[Callable[[], None]] = []
-        with reopened(trace, self.above, self.start, thaws) as part:
-            outs, after_inputs = loop._step(slices[:count], slices[count:width])
+        with reopened(trace, loop.above, start, thaws) as part:
+            outs, rows, after_inputs = loop.step(kept, slices[:width])
         try:
-            nodes = {k: y._node for k, y in enumerate(outs) if loop._is_own(y)}
-            tape, found = detached(list(part)[after_inputs - self.start :], after_inputs, dict.fromkeys(nodes.values()))
+            pairs = list(zip((outs[k] for k in active), state, strict=False))
+            pairs += [(rows[k], ct) for k, ct in zip(self.live, slices[width:], strict=True)]
+            nodes = dict.fromkeys(y._node for y in (*outs, *rows) if loop._is_own(y))
+            tape, found = detached(list(part)[after_inputs - start :], after_inputs, nodes)
+            if [n for n in found if n < start] != outside:
+                raise StaleBranch  # this step branches in another way than the one that was recorded for all
             shift = len(found) - after_inputs
-            places = [k for k in range(count) if self.active[k]]
-            cts = dict(zip([p for p, live in enumerate(self.live) if live], state, strict=True))
-            seeds = [(nodes[k] + shift, cts[p]) for p, k in enumerate(places) if p in cts and k in nodes]
-            seeds += [(nodes[k] + shift, ct) for k, ct in zip(self.of_results, slices[width:], strict=True) if k in nodes]
-            after = len(places)
-            seeds += [(found.index(n), cts[after + j]) for j, n in enumerate(self.outside) if after + j in cts and n in found]
-            grads = dict(zip(found, self._pulled(tape, seeds, len(found)), strict=True))
+            seeds = [(y._node + shift, ct) for y, ct in pairs if ct is not None]
+            totals = dict(zip(outside, state[len(active) :], strict=True))
+            places = {n: place for place, n in enumerate(found)}
+            seeds += [(places[n], ct) for n, ct in totals.items() if ct is not None]
+            owned = {places[n] for n, mine in zip(outside, self.owned, strict=True) if mine}
+            grads = self._pulled(tape, seeds, len(found), owned)
         finally:
             thaw_all(thaws)
-        input_nodes = iter(range(self.start, after_inputs))
-        of_carry = [grads.get(next(input_nodes)) for _ in places]
-        of_slices = [grads.get(next(input_nodes)) for _ in self.slices]
-        pulled = [*of_carry, *(grads.get(n, cts.get(after + j)) for j, n in enumerate(self.outside))]
-        grown = [live or ct is not None for live, ct in zip(self.live, pulled, strict=True)]
-        if grown != self.live:
-            device = loop.domain.device
-            for j, ct in enumerate(pulled[after:]):
-                if ct is not None:
-                    self.like_outside[j] = tuple(ct.shape), ct.dtype, device(ct)
-            raise More(self.live, grown)
-        self.of_slices = [ct is not None for ct in of_slices]
-        kept = [slices[k] for k in places]
-        filled = [self._like(ct, p, kept) for p, (ct, live) in enumerate(zip(pulled, self.live, strict=True)) if live]
-        return tuple(filled), tuple(ct for ct in of_slices if ct is not None)
+        inputs = [None if n not in places else grads[places[n]] for n in range(start, after_inputs)]
+        after = [*inputs[: len(active)], *(grads[places[n]] for n in outside)]
+        return after, [places[n] in owned for n in outside], inputs[len(active) :]
 
-    def _like(self, ct: Any, place: int, kept: Sequence[Any]) -> Any:
-        if ct is not None:
-            return ct
-        x = kept[place]  # what comes from outside keeps what has been added up
-        return self.loop.domain.library.xp.zeros(tuple(x.shape), dtype=x.dtype, device=self.loop.domain.device(x))
-
-    def _pulled(self, tape: list[Any], seeds: Any, inputs: int) -> list[Any]:
+    def _pulled(self, tape: list[Any], seeds: Any, inputs: int, owned: set[int]) -> list[Any]:
         domain, trace = self.loop.domain, self.loop.trace
-        seeds = [(node, trace.lower(ct)) for node, ct in seeds]
-        plain = trace.base and not any(isinstance(ct, TracedArray) for _, ct in seeds)
-        if not plain:
+        if self.xp is not domain.raw:
             seeds = [(node, domain.beside_traced(ct)) for node, ct in seeds]
-        xp, in_place = (domain.raw, domain.library.mutable) if plain else (domain.nested, False)
         with domain.library.quiet():
-            return pull_back(domain, tape, seeds, inputs, xp, in_place=in_place, has_complex=trace.has_complex, consume=True)
+            return pull_back(
+                domain, tape, seeds, inputs, self.xp, in_place=self.in_place, has_complex=trace.has_complex, consume=True,
+                owned=owned,
+            )  # fmt: skip
 
 
-def _traces(shape: Shape) -> set[Trace]:
-    return set() if shape is None else {shape[0]}.union(*map(_traces, shape[1:]))
+class _Joint(Exception):  # noqa: N818  # a signal between the methods of a loop
+    """A row is of more transforms than those of earlier steps."""
 
 
-def _pick(_xp: Any, g: tuple[Any, ...], slot: int) -> Any:
-    return g[slot]
+def _traces(shape: Shape) -> Any:
+    """Return which traces an array is of, whatever it is made of."""
+    return None if shape is None or type(shape) is Leaf else (shape[0], *map(_traces, shape[1:]))
 
 
-def _same(_xp: Any, g: Any, _: None) -> Any:
-    return g
+def _linked(chain: Any, link: tuple[Any, int, Any, Any]) -> Any:
+    """Return a chain of edges with one more at its end."""
+    return (*link, None) if chain is None else (*chain[:4], _linked(chain[4], link))
+
+
+def _row(_xp: Any, g: Any, key: Any) -> Any:
+    return g[key]
+
+
+def _key(axis: int, k: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, k, ...)
+
+
+def _range(axis: int, start: int, stop: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, slice(start, stop), ...)

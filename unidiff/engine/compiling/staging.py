@@ -3,122 +3,75 @@
 An array that forward mode or a vectorizing map works on is, beneath its traces, a few arrays that are recorded: its value, its
 tangent, a whole batch. A loop is recorded over these. Its body is run once on new symbols, put together to arrays of the same
 traces, so the program of the body computes all derivatives too, and what the body has from outside becomes an argument of it.
-Which carries have a tangent or a batch is found by going round again until no step adds one. Reverse mode is
-`unidiff.engine.compiling.reversing`.
+
+A part stands for steps that are all alike, so what a step returns must be made as what it was given: of the same traces, shapes
+and orders of elements. The first steps of a loop often are not, as where a carry has no tangent yet. Such a loop is not
+settled; it goes on step by step, as it would without compiling, until it is. Nothing is ever filled with zeros, so a loop
+computes what it computes when it is not compiled, in every bit. Reverse mode is `unidiff.engine.compiling.reversing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from unidiff._typing import Array, Arrays
-from unidiff.engine.batching import BatchTrace
+from unidiff.engine.compiling.composition import (
+    Shape,
+    Unstageable,
+    all_apart,
+    all_together,
+    apart,
+    axes,
+    brought,
+    joined,
+    shown,
+)
 from unidiff.engine.compiling.optimize_program import optimize
-from unidiff.engine.compiling.recording import Recorder, current
-from unidiff.engine.compiling.replay import Compiled
+from unidiff.engine.compiling.recording import Recorder, Rows, current
+from unidiff.engine.compiling.replay import Compiled, StaleBranch
 from unidiff.engine.control_flow import choose, innermost
-from unidiff.engine.forward import ForwardTrace
-from unidiff.engine.tracing import Trace, TracedArray, wrap_constant
 
 LONGEST = 128
 """Loops of a known length up to this one are recorded step by step, which lets all steps be made smaller together."""
 
-Shape = Any
-"""How an array is made of recorded ones: None for such a one, else ``(trace, shape of the value, shape of the tangent)``."""
+UNSETTLED = 32
+"""So many steps are recorded one by one at the most in the hope that those that follow are alike."""
+
+UNROLLED = 4096
+"""Longer loops are never recorded step by step; where they cannot be parts, the function runs as it is."""
 
 
-class Unstageable(Exception):  # noqa: N818  # a signal within the engine, never seen by users
-    """An array belongs to a transform that records what it sees; the loop is recorded step by step."""
+class Unsettled(Exception):  # noqa: N818  # a signal within the engine, never seen by users
+    """A step returned arrays that are not made as those it was given."""
 
-    def __init__(self, trace: Trace) -> None:
+
+def check_length(steps: int) -> None:
+    """Raise where so many steps would have to be recorded one by one that the function had better run as it is."""
+    if steps > UNROLLED:
+        raise StaleBranch
+
+
+class _Scalars(Exception):  # noqa: N818  # a signal within the engine, never seen by users
+    """A step was given 0-d arrays and returned scalars of the library: these are the places."""
+
+    def __init__(self, places: list[int]) -> None:
         super().__init__()
-        self.trace = trace
-
-
-class More(Exception):  # noqa: N818  # a signal within the engine, never seen by users
-    """A step returned more than what was assumed before it, in some loop that is being recorded."""
-
-    def __init__(self, before: list[Any], after: list[Any]) -> None:
-        super().__init__()
-        self.before, self.after = before, after
-
-
-# --- arrays and what they are made of
-
-
-def apart(x: Any, found: list[Any], floor: int = 0) -> Shape:
-    """Append what an array is made of, arrays of the level `floor` and of those beneath; return how."""
-    if not isinstance(x, TracedArray):
-        found.append(x)
-        return None
-    trace = x._trace
-    if not trace.level:
-        return apart(x._value, found)
-    if trace.level <= floor:
-        found.append(x)
-        return None
-    if type(trace) is ForwardTrace:
-        return trace, apart(x._value, found, floor), apart(x._node, found, floor)
-    if type(trace) is BatchTrace:
-        return trace, apart(x._value, found, floor)
-    raise Unstageable(trace)
-
-
-def together(domain: Any, shape: Shape, parts: Iterator[Any]) -> Any:
-    """Return the array that is made so of the next parts."""
-    if shape is None:
-        return next(parts)
-    trace = shape[0]
-    value = trace.lower(together(domain, shape[1], parts))
-    node = trace.lower(together(domain, shape[2], parts)) if len(shape) > 2 else trace.size
-    return domain.array_class(value, trace, node)
-
-
-def _joined(a: Shape, b: Shape) -> Shape:
-    """Return the shape that an array of either shape can be brought to."""
-    if a is None or b is None:
-        return b if a is None else a
-    if a[0] is b[0]:
-        return (a[0], *(_joined(x, y) for x, y in zip(a[1:], b[1:], strict=True)))
-    if a[0].level < b[0].level:
-        a, b = b, a
-    return (a[0], _joined(a[1], b), *a[2:])
-
-
-def _brought(domain: Any, x: Any, shape: Shape) -> list[Any]:
-    """Return what an array is made of once it has that shape."""
-    if isinstance(x, TracedArray) and not x._trace.level:
-        x = x._value
-    if shape is None:
-        return [x]
-    trace, own = shape[0], isinstance(x, TracedArray) and x._trace is shape[0]
-    if len(shape) > 2:
-        zeros = domain.plain.zeros
-        tangent = x._node if own else zeros(tuple(x.shape), dtype=x.dtype, device=domain.device(x))
-        return _brought(domain, x._value if own else x, shape[1]) + _brought(domain, tangent, shape[2])
-    value = x._value if own else domain.plain.broadcast_to(x, (trace.size, *x.shape))
-    return _brought(domain, value, shape[1])
-
-
-def axes(shape: Shape, batches: int = 0) -> list[int]:
-    """Return for each part of an array how many axes of batches come first in it."""
-    if shape is None:
-        return [batches]
-    inner = batches + (len(shape) == 2)
-    return [axis for part in shape[1:] for axis in axes(part, inner)]
+        self.places = places
 
 
 # --- programs within a program
 
 
-class _Part:
+class Part:
     """A program within the one that is being recorded.
 
     Attributes
     ----------
     run : callable
-        Takes the arrays from outside, then the inputs; returns arrays, never scalars.
+        Takes the arrays from outside, then the inputs; returns the outputs.
     outside : list of array
         Symbols and plain arrays that are not inputs.
     rest : object
@@ -138,130 +91,173 @@ class _Part:
             current.reset(token)
         self.outside = list(inner.adopted.values())
         inner.program.inputs = [*inner.adopted_numbers(), *inner.program.inputs]
-        run, scalars, asarray = (
-            Compiled(optimize(inner.program, backend.plain), backend.plain).run,
-            backend.plain.scalar_types,
-            backend.plain.xp.asarray,
-        )
-
-        def arrays(*args: Array) -> Arrays:
-            return tuple([asarray(y) if isinstance(y, scalars) else y for y in run(*args)])
-
-        self.run = arrays if scalars else run
+        self.run = Compiled(optimize(inner.program, backend.plain), backend.plain).run
 
 
-def user_arrays(backend: Any, shapes: Sequence[Shape], parts: Iterator[Any]) -> Arrays:
-    """Return arrays of these shapes, made of the next parts, as users' functions see them."""
-    return tuple(wrap_constant(backend.domain, together(backend.domain, shape, parts)) for shape in shapes)
+def _recorded(start: Sequence[Any], others: Sequence[Any], part: Callable[[list[Any]], Any]) -> Any:
+    """Record a part for the first arrays of a loop; where a step makes scalars of 0-d arrays, it is recorded for scalars.
 
-
-def all_brought(backend: Any, arrays: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
-    """Return what several arrays are made of once they have these shapes."""
-    return [part for x, shape in zip(arrays, shapes, strict=True) for part in _brought(backend.domain, x, shape)]
-
-
-def check_grown(arrays: Sequence[Any], shapes: list[Shape], floor: int = 0) -> None:
-    """Raise where arrays after a step have more traces than before it."""
-    joined = [_joined(shape, apart(x, [], floor)) for x, shape in zip(arrays, shapes, strict=True)]
-    if joined != shapes:
-        raise More(shapes, joined)
-
-
-def _settled(backend: Any, init: Arrays, record: Callable[[list[Shape], list[Any]], Any]) -> tuple[list[Shape], list[Any], Any]:
-    """Record a loop such that its carries have the same traces before and after a step."""
+    NumPy's functions do that. What is recorded for scalars asks for no array, so the first step may have one.
+    """
     recorder: Any = current.get()
-    shapes = [apart(x, []) for x in init]
+    examples = [recorder.example(x) for x in start]
     while True:
-        start = [_array(backend, x) for x in all_brought(backend, init, shapes)]
         try:
-            return shapes, start, record(shapes, [recorder.example(x) for x in start])
-        except More as more:
-            if more.before is not shapes:
-                raise
-            shapes = more.after
+            return part([*examples, *others])
+        except _Scalars as found:
+            for place in found.places:
+                examples[place] = examples[place][()]
 
 
-def _array(backend: Any, x: Any) -> Any:
-    recorder: Any = current.get()
-    example = recorder.example(x)
-    if not isinstance(example, backend.plain.scalar_types):
-        return x
-    asarray = backend.plain.xp.asarray
-    return recorder.record("as_array", asarray, (x,), {})
+def _check_settled(backend: Any, before: Sequence[Any], after: Sequence[Any], shapes: list[Shape], now: list[Shape]) -> None:
+    """Raise where a part does not stand for all steps of a loop."""
+    if shapes != now:
+        raise Unsettled
+    scalars, recorder = backend.plain.scalar_types, current.get()
+    pairs = zip(map(recorder.example, before), map(recorder.example, after), strict=True)  # type: ignore[union-attr]  # recording
+    places = [k for k, (x, y) in enumerate(pairs) if isinstance(y, scalars) and not isinstance(x, scalars)]
+    if places:
+        raise _Scalars(places)
 
 
 # --- loops and branches
 
+Step = Callable[[list[Any], list[Any], list[Any]], tuple[Sequence[Any], Sequence[tuple[Any, int]], Sequence[Any]]]
+"""``step(carry, slices, held) -> (carry, [(row, the axis that rows are stacked along)], what is kept of the step)``."""
 
-def scan(backend: Any, f: Any, init: Arrays, xs: Arrays, length: int, reverse: bool) -> tuple[Arrays, Arrays]:
-    """Return the last carry and the stacked results of a loop whose body is a program of its own."""
+
+@dataclass(slots=True, eq=False)
+class Rolled:
+    """The results of steps that are a part of the program.
+
+    Attributes
+    ----------
+    last : list of array
+        The last carry.
+    stacked : list of array
+        The rows.
+    kept : Symbol
+        What was kept of each step: a `Rows`.
+    kept_shapes : list
+        How that is made of arrays.
+    """
+
+    last: list[Any]
+    stacked: list[Any]
+    kept: Any
+    kept_shapes: list[Shape]
+
+
+def roll(
+    backend: Any, step: Step, carry: Sequence[Any], xs: Sequence[tuple[Any, int]], order: Sequence[int], *,
+    before: Sequence[Sequence[Any]] = (), held: Any = None, held_shapes: Sequence[Shape] = (),
+) -> Rolled:  # fmt: skip
+    """Do steps of a loop as a part of the program.
+
+    Parameters
+    ----------
+    backend : RecordingBackend
+    step : callable
+        See `Step`.
+    carry : sequence of array or None
+        What the first of the steps is given.
+    xs : sequence of (array, int)
+        What is sliced, and along which axis.
+    order : sequence of int
+        The numbers of the steps, which are those of the slices.
+    before : sequence of sequence of array
+        The rows of the steps that came before.
+    held, held_shapes : Symbol, sequence
+        What was kept of these steps by an earlier loop.
+    """
     recorder: Any = current.get()
-    given: list[Any] = []
-    x_shapes = [apart(x, given) for x in xs]
-    x_axes = [axis for shape in x_shapes for axis in axes(shape)]
-    slices = [recorder.example(x)[_key(axis, 0)] for x, axis in zip(given, x_axes, strict=True)]
+    domain, library = backend.domain, backend.plain
+    shapes, start = all_apart(library, carry)
+    x_shapes, given = all_apart(library, [x for x, _ in xs])
+    x_axes = [axis for shape, (_, first) in zip(x_shapes, xs, strict=True) for axis in axes(shape, first)]
+    slices = [recorder.example(x)[_key(axis, order[0])] for x, axis in zip(given, x_axes, strict=True)]
+    examples = [] if held is None else list(held.example[order[0]])
 
-    def record(shapes: list[Shape], start: list[Any]) -> _Part:
-        def body(*symbols: Any) -> tuple[list[Any], list[Shape]]:
-            parts = iter(symbols)
-            carry = user_arrays(backend, shapes, parts)
-            after, ys = f(carry, user_arrays(backend, x_shapes, parts))
-            check_grown(after, shapes)
-            found: list[Any] = []
-            y_shapes = [apart(y, found) for y in ys]
-            return all_brought(backend, after, shapes) + found, y_shapes
+    def body(*symbols: Any) -> tuple[list[Any], Any]:
+        parts = iter(symbols)
+        state = all_together(domain, shapes, parts)
+        after, ys, kept = step(state, all_together(domain, x_shapes, parts), all_together(domain, held_shapes, parts))
+        now, outs = all_apart(library, after)
+        _check_settled(backend, symbols[: len(start)], outs, shapes, now)
+        y_shapes, rows = [], []
+        for place, (y, _) in enumerate(ys):
+            others = [apart(library, row[place], []) for row in before]
+            y_shapes.append(reduce(joined, others, apart(library, y, [])))
+            rows += brought(domain, y, y_shapes[-1])
+        kept_shapes, parts_kept = all_apart(library, kept)
+        y_axes = [axis for shape, (_, first) in zip(y_shapes, ys, strict=True) for axis in axes(shape, first)]
+        return [*outs, *rows, *parts_kept], (y_shapes, y_axes, kept_shapes)
 
-        return _Part(backend, body, [*start, *slices])
+    part = _recorded(start, [*slices, *examples], lambda inputs: Part(backend, body, inputs))
+    y_shapes, y_axes, kept_shapes = part.rest
+    earlier = [[p for y, shape in zip(row, y_shapes, strict=True) for p in brought(domain, y, shape)] for row in before]
+    count, end, run, stack = len(start), len(start) + len(y_axes), part.run, library.xp.stack
 
-    shapes, start, part = _settled(backend, init, record)
-    y_shapes, count, run, stack = part.rest, len(start), part.run, backend.plain.xp.stack
-    y_axes = [axis for shape in y_shapes for axis in axes(shape)]
-    order = range(length - 1, -1, -1) if reverse else range(length)
-
-    def loop(outside: list[Any], carry: list[Any], xs: list[Any]) -> Arrays:
-        rows = []
-        values: Sequence[Any] = carry
+    def loop(outside: list[Any], values: Any, xs: list[Any], earlier: list[Any], held: Any) -> tuple[Any, ...]:
+        rows, kept = list(earlier), Rows()
         for k in order:
-            outs = run(*outside, *values, *[x[_key(axis, k)] for x, axis in zip(xs, x_axes, strict=True)])
+            sliced = [x[_key(axis, k)] for x, axis in zip(xs, x_axes, strict=True)]
+            outs = run(*outside, *values, *sliced, *(() if held is None else held[k]))
             values = outs[:count]
-            rows.append(outs[count:])
-        if reverse:
+            rows.append(outs[count:end])
+            kept[k] = outs[end:]
+        if order[0] > order[-1]:
             rows.reverse()
         stacked = [stack(list(column), axis=axis) for column, axis in zip(zip(*rows, strict=True), y_axes, strict=True)]
-        return (*values, *stacked)
+        return (*values, *stacked, kept)
 
-    results = iter(recorder.record("scan", loop, (part.outside, start, given), {}))
-    return user_arrays(backend, shapes, results), user_arrays(backend, y_shapes, results)
+    *results, kept = recorder.record("scan", loop, (part.outside, start, given, earlier, held), {})
+    found = iter(results)
+    return Rolled(all_together(domain, shapes, found), all_together(domain, y_shapes, found), kept, kept_shapes)
 
 
 def _key(axis: int, k: int) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, k, ...)
 
 
+def scan(backend: Any, f: Any, carry: Arrays, xs: Arrays, rows: list[Arrays], order: Sequence[int]) -> tuple[Arrays, Arrays]:
+    """Return the last carry and the stacked results of a loop of which the steps in `rows` have been done."""
+    domain = backend.domain
+
+    def step(state: list[Any], slices: list[Any], _: Any) -> Any:
+        after, ys = f(shown(domain, state), shown(domain, slices))
+        return after, [(y, 0) for y in ys], ()
+
+    found = roll(backend, step, carry, [(x, 0) for x in xs], order, before=rows)
+    return shown(domain, found.last), shown(domain, found.stacked)
+
+
 def while_loop(backend: Any, condition: Callable[..., Array], body: Callable[..., Arrays], init: Arrays) -> Arrays:
     """Return the last values of a loop whose condition and body are programs of their own."""
     recorder: Any = current.get()
-    domain = backend.domain
+    domain, library = backend.domain, backend.plain
+    shapes, start = all_apart(library, init)
 
-    def record(shapes: list[Shape], start: list[Any]) -> tuple[_Part, _Part]:
+    def parts(inputs: list[Any]) -> tuple[Part, Part]:
         def going(*symbols: Any) -> tuple[list[Any], bool]:
-            value, batch = innermost(condition(*user_arrays(backend, shapes, iter(symbols))))
+            value, batch = innermost(condition(*shown(domain, all_together(domain, shapes, iter(symbols)))))
             return [value if batch is None else domain.library.xp.any(value)], batch is not None
 
-        check = _Part(backend, going, start)
+        check = Part(backend, going, inputs)
 
         def step(*symbols: Any) -> tuple[list[Any], None]:
-            values = user_arrays(backend, shapes, iter(symbols))
+            values = shown(domain, all_together(domain, shapes, iter(symbols)))
             after = body(*values)
             if check.rest:  # slices that are done keep their values
                 chosen = condition(*values)
                 after = tuple(domain.plain.where(chosen, x, y) for x, y in zip(after, values, strict=True))
-            check_grown(after, shapes)
-            return all_brought(backend, after, shapes), None
+            now, outs = all_apart(library, after)
+            _check_settled(backend, symbols, outs, shapes, now)
+            return outs, None
 
-        return check, _Part(backend, step, start)
+        return check, Part(backend, step, inputs)
 
-    shapes, start, (check, step) = _settled(backend, init, record)
+    check, step = _recorded(start, (), parts)
 
     def loop(of_check: list[Any], of_step: list[Any], carry: list[Any]) -> Arrays:
         values: Any = carry
@@ -270,34 +266,38 @@ def while_loop(backend: Any, condition: Callable[..., Array], body: Callable[...
         return tuple(values)
 
     results = iter(recorder.record("while_loop", loop, (check.outside, step.outside, start), {}))
-    return user_arrays(backend, shapes, results)
+    return shown(domain, all_together(domain, shapes, results))
 
 
 def cond(backend: Any, predicate: Array, if_true: Any, if_false: Any, operands: Arrays) -> Arrays:
-    """Return what one of two branches gives, which are both programs of their own."""
+    """Return what one of two branches gives, which are both programs of their own and give arrays that are made alike.
+
+    With a predicate for each slice of a batch there is a third one, for slices that go both ways.
+    """
     recorder: Any = current.get()
+    domain, library = backend.domain, backend.plain
     value, batch = innermost(predicate)
+    ways = [lambda: if_true(*operands), lambda: if_false(*operands)]
     if batch is not None:
-        return choose(backend.domain, batch, predicate, if_true, if_false, operands)
+        ways.append(lambda: choose(domain, batch, predicate, if_true, if_false, operands))
 
-    def part(branch: Any, shapes: list[Shape] | None) -> _Part:
+    def part(way: Any) -> Part:
         def taken() -> tuple[list[Any], list[Shape]]:
-            outs = branch(*operands)
-            found: list[Any] = []
-            own = [apart(y, found) for y in outs]
-            return (found, own) if shapes is None else (all_brought(backend, outs, shapes), shapes)
+            shapes, found = all_apart(library, way())
+            return found, shapes
 
-        return _Part(backend, taken, [])
+        return Part(backend, taken, [])
 
-    parts = [part(branch, None) for branch in (if_true, if_false)]
-    shapes = [_joined(x, y) for x, y in zip(parts[0].rest, parts[1].rest, strict=True)]
-    first, second = (
-        found if found.rest == shapes else part(branch, shapes)
-        for found, branch in zip(parts, (if_true, if_false), strict=True)
-    )
+    parts = [part(way) for way in ways]
+    if any(other.rest != parts[0].rest for other in parts):
+        raise Unstageable
+    every, some = library.xp.all, library.xp.any
 
-    def choice(holds: Any, of_first: list[Any], of_second: list[Any]) -> Arrays:
-        return first.run(*of_first) if bool(holds) else second.run(*of_second)
+    def choice(holds: Any, *outside: list[Any]) -> Arrays:
+        both = batch is not None and not bool(every(holds)) and bool(some(holds))
+        way = 2 if both else 0 if bool(holds if batch is None else every(holds)) else 1
+        result: Arrays = parts[way].run(*outside[way])
+        return result
 
-    results = iter(recorder.record("cond", choice, (value, first.outside, second.outside), {}))
-    return user_arrays(backend, shapes, results)
+    results = iter(recorder.record("cond", choice, (value, *(each.outside for each in parts)), {}))
+    return shown(domain, all_together(domain, parts[0].rest, results))

@@ -42,6 +42,16 @@ _IMPURE = (
 )
 
 
+_CHECK = """\
+def unchanged():
+    try:
+        holds = {tests}
+    except (AttributeError, ValueError):  # an attribute is gone, or a cell is empty now
+        holds = False
+    return (holds or not differs()){contents}
+"""
+
+
 class Surroundings:
     """What a function uses beside its arguments, as it is now.
 
@@ -51,6 +61,11 @@ class Surroundings:
         The function.
     library : Library
         The library of its arrays.
+
+    Attributes
+    ----------
+    unchanged : callable
+        Says whether all of it is as it was.
     """
 
     def __init__(self, f: Any, library: Library) -> None:
@@ -78,7 +93,7 @@ class Surroundings:
             self._seen[id(x)] = x
             pending += self._parts(x)
         self.random = self._random_state()
-        self._is_as_it_was = self._quick_check()
+        self.unchanged = self._check()
 
     def _is_trusted(self, module: str | None) -> bool:
         """Whether a module is one that does not change while a program runs: Python's, unidiff's, or an installed one."""
@@ -186,11 +201,11 @@ class Surroundings:
         self.attributes = [(x, name, v) for x, name, v in self.attributes if saved.get((id(x), name), v) is v]
         self.sequences = [(x, v) for x, v in self.sequences if held.get(id(x)) in (None, list(map(id, v)))]
         self.mappings = [(x, v) for x, v in self.mappings if held.get(id(x)) in (None, [(key, id(y)) for key, y in v.items()])]
-        self._is_as_it_was = self._quick_check()
+        self.unchanged = self._check()
 
-    def _quick_check(self) -> Callable[[], bool]:
-        """Return code that looks whether every single object is the same one."""
-        names: dict[str, Any] = {"same": is_}
+    def _check(self) -> Callable[[], bool]:
+        """Return a function that says whether everything is as it was: at once where every single object is the same one."""
+        names: dict[str, Any] = {"same": is_, "differs": self._differs, "has_contents": self._has_contents}
         tests = []
         for k, (cell, value) in enumerate(self.cells):
             names |= {f"c{k}": cell, f"v{k}": value}
@@ -206,19 +221,16 @@ class Surroundings:
             tests.append(f"len(s{k}) == {len(items)} and all(map(same, s{k}, i{k}))")
         for k, (mapping, saved) in enumerate(self.mappings):
             names |= {f"m{k}": mapping, f"k{k}": tuple(saved), f"u{k}": tuple(saved.values())}
-            tests.append(f"len(m{k}) == {len(saved)} and all(map(same, m{k}, k{k})) and all(map(same, m{k}.values(), u{k}))")
-        check: Callable[[], bool] = eval(f"lambda: {' and '.join(tests) or True}", names)  # noqa: S307  # our own code
+            names_only = all(type(key) is str for key in saved)  # equal ones are the same one
+            keys = f"tuple(m{k}) == k{k}" if names_only else f"len(m{k}) == {len(saved)} and all(map(same, m{k}, k{k}))"
+            tests.append(f"{keys} and all(map(same, m{k}.values(), u{k}))")
+        source = _CHECK.format(tests=" and ".join(tests) or True, contents=" and has_contents()" if self.contents else "")
+        exec(source, names)  # noqa: S102  # our own code
+        check: Callable[[], bool] = names["unchanged"]
         return check
 
-    def changed(self) -> bool:
-        """Whether anything is another object than it was."""
-        try:
-            same = self._is_as_it_was()
-        except (AttributeError, ValueError):  # an attribute is gone, or a cell is empty now
-            same = False
-        if not same and self._differs():
-            return True
-        return bool(self.contents) and any(_bytes(self.library, x) != data for x, data in self.contents)
+    def _has_contents(self) -> bool:
+        return all(_bytes(self.library, x) == data for x, data in self.contents)
 
     def _differs(self) -> bool:
         for cell, value in self.cells:
@@ -252,6 +264,7 @@ class Surroundings:
         if recorder.program.constants:
             mutable = [x for x in self.arrays.values() if not isinstance(x, self.library.scalar_types)]
             self.contents = [(x, _bytes(self.library, x)) for x in mutable]
+            self.unchanged = self._check()
 
     def _random_state(self) -> Any:
         objects = list(self._seen.values())

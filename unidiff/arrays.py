@@ -157,7 +157,11 @@ def _require_dtype(b: CompleteBackend, x: Array, wanted: str) -> None:
 
 
 def to_backend(tree: Tree, backend: Any, device: Device | None = None) -> Tree:
-    """Convert the arrays of a pytree to another library, without a copy where the devices allow it (DLPack).
+    """Convert the arrays of a pytree to another library, by DLPack.
+
+    Nothing is copied between libraries whose arrays may be changed in place, where the devices allow it. Arrays that never
+    change, such as JAX's, share no memory with arrays that may: what is written to those would be seen in them, and what
+    runs asynchronously would see it at any time.
 
     Parameters
     ----------
@@ -171,7 +175,7 @@ def to_backend(tree: Tree, backend: Any, device: Device | None = None) -> Tree:
     Returns
     -------
     pytree of array
-        May share memory with the arrays given.
+        May share memory with the arrays given where both libraries' arrays may be changed.
 
     Raises
     ------
@@ -198,11 +202,24 @@ def to_backend(tree: Tree, backend: Any, device: Device | None = None) -> Tree:
             raise _not_an_array(x)
         if source.backend is target.backend:
             return x if device is None else target.to_device(x, device)
-        result = _import(source, target, x, device)
-        _require_dtype(target, result, dtype_name(x.dtype))
-        return result
+        changes, may_change = source.info.capabilities.mutation, target.info.capabilities.mutation
+        result = borrowed(source.copy(x) if changes and not may_change else x, target, device)
+        return target.copy(result) if may_change and not changes else result
 
     return trees.map(convert, tree)
+
+
+def borrowed(x: Array, target: CompleteBackend, device: Device | None = None) -> Array:
+    """Return an array in another library, which shares memory with it wherever that is possible.
+
+    For the length of a call in which neither of the two is written to, and at the end of which nothing runs on any more.
+    """
+    source = _backend_of(x)
+    if source.backend is target.backend:
+        return x
+    result = _import(source, target, x, device)
+    _require_dtype(target, result, dtype_name(x.dtype))
+    return result
 
 
 def _import(source: CompleteBackend, target: CompleteBackend, x: Array, device: Device | None) -> Array:

@@ -1,5 +1,6 @@
 """The JAX backend: JAX's own differentiation behind the contract of `unidiff.backend`."""
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -17,7 +18,7 @@ from unidiff.errors import (
     TracedConversionError,
     UnidiffError,
 )
-from unidiff_backends._jax import compiling, control_flow, custom, implicit, optimizers, vectorizing
+from unidiff_backends._jax import callbacks, compiling, control_flow, custom, implicit, optimizers, vectorizing
 from unidiff_backends._jax.namespace import numpy as jax_namespace
 from unidiff_backends.plugins.jax import unidiff_register_backends
 
@@ -142,6 +143,12 @@ class JaxBackend:
             dtype = _resolve_dtype(dtype)
         elif isinstance(obj, np.ndarray | np.generic):
             _check_narrowing(obj)
+        if isinstance(obj, np.ndarray):
+            # JAX shares its memory or copies it later on, `jnp.array` and ``may_alias=False`` included: what is written to
+            # it afterwards would be seen. Nobody writes to a copy of our own.
+            obj = obj.copy()
+        elif isinstance(obj, memoryview | array):
+            obj = np.array(obj)
         try:
             x = jnp.asarray(obj, dtype=dtype)
         except UnidiffError:
@@ -166,6 +173,11 @@ class JaxBackend:
                 "compute with the functions of unidiff.array_namespace(x), or return the value as aux"
             )
         return np.asarray(x)
+
+    def uncompiled(self) -> AbstractContextManager[Any]:
+        """Return a context in which functions are run by their primitives, which all programs share."""
+        context: AbstractContextManager[Any] = jax.disable_jit()
+        return context
 
     def with_rules(self, f: Callable[..., Any], push: Callable[..., Any], pull: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``f`` with its pushforward given, which JAX transposes; ``pull`` is not needed."""
@@ -242,7 +254,7 @@ class JaxBackend:
 
     def host_callback(self, f: Callable[..., Any], like: Callable[[], Sequence[Any]], args: Sequence[Any]) -> Any:
         """Return what a function of plain arrays gives."""
-        return custom.host_callback(f, like, args)
+        return callbacks.host_callback(f, like, args)
 
     def vjp(self, f: Callable[..., Any], primals: Sequence[Any], *, has_aux: bool = False) -> Any:
         """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""

@@ -285,6 +285,24 @@ def test_conversion_shares_memory_where_it_can():
     assert not ud.to_numpy(x).flags.writeable
 
 
+@pytest.mark.parametrize("source", ["numpy", "torch"])
+@pytest.mark.parametrize("convert", [lambda x: ud.asarray(x, backend="jax"), lambda x: ud.to_backend(x, "jax")])
+def test_what_is_written_to_an_array_later_is_not_seen(convert, source):
+    pytest.importorskip(source)
+    for offset in range(8):  # one of which JAX would share
+        memory = np.ones(64)[offset:]
+        x = convert(ud.to_backend(memory, source))
+        memory[...] = 2.0
+        np.testing.assert_array_equal(ud.to_numpy(x), np.ones(64 - offset))
+
+
+def test_what_is_written_to_a_tensor_made_of_an_array_is_not_seen():
+    pytest.importorskip("torch")
+    x = jnp.ones(64)
+    ud.to_backend(x, "torch")[0] = 9.0
+    np.testing.assert_array_equal(ud.to_numpy(x), np.ones(64))
+
+
 @pytest.mark.parametrize("dtype", ["float64", "complex128", "int64", np.float64, jnp.float64, np.dtype("uint64")])
 def test_wide_dtypes_raise_while_they_are_disabled(dtype):
     with jax.enable_x64(False), pytest.raises(ud.errors.DTypeError, match="JAX_ENABLE_X64"):

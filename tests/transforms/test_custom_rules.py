@@ -75,6 +75,7 @@ COMPOSITIONS = {
     "vmap of vmap": lambda f: lambda x: ud.vmap(ud.vmap(f))(ns(x).stack([x, x])),
     "jit of hessian": lambda f: ud.jit(ud.hessian(total(f))),
     "grad of jit": lambda f: ud.grad(ud.jit(total(f))),
+    "hessian of jit": lambda f: ud.hessian(ud.jit(total(f))),
     "jit of vmap of grad": lambda f: ud.jit(ud.vmap(ud.grad(lambda y: f(y) ** 2))),
     "grad through scan": lambda f: ud.grad(lambda x: ud.scan(lambda c, y: (c * f(y), c), 0 * x[0] + 1, x)[0]),
 }

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from math import prod
 from typing import Any
 
 from unidiff import registry, tree
 from unidiff._typing import Array, Arrays, Tree
-from unidiff.arrays import to_backend
+from unidiff.arrays import borrowed, to_backend
 from unidiff.calls import not_an_output, pair
 from unidiff.derive import CompleteBackend
 from unidiff.dispatch import dtype_name, find_backend, scalar_dtype
@@ -21,8 +22,9 @@ _SCALAR = registry.SCALAR
 def bridge(f: Callable[..., Any], backend: str, has_aux: bool = False) -> Callable[..., Any]:
     """Return a function that evaluates another one with arrays of a backend, whatever arrays it is called with.
 
-    Arrays are converted on the way in and out, without copies where the devices allow it (DLPack), and derivatives are those
-    that the backend takes of `f`. So a block written in one framework is part of a program of another, in both modes, to any
+    Arguments are converted without copies where the devices allow it (DLPack), and so are results, except between a library
+    whose arrays never change, as JAX's, and one whose arrays may: those are copied once. Derivatives are those that the
+    backend takes of `f`. So a block written in one framework is part of a program of another, in both modes, to any
     order that both sides allow, under `unidiff.vmap`, and under `unidiff.jit` where the outer framework calls back into Python
     from compiled programs, as JAX does and unidiff on NumPy.
 
@@ -110,17 +112,14 @@ class _Block:
         if any(hasattr(type(x), "__unidiff_backend__") for x in xs):  # stands for values of which there may be others later
             return None
         try:
-            return tuple(to_backend(list(xs), self.inner))
+            return tuple(borrowed(x, self.inner) for x in xs)
         except TracedConversionError:
             return None
 
     def _returned(self, ys: Arrays, plain: Arrays, xs: Arrays) -> Arrays:
         """Return results of the inner library in the library of the arguments, on their device, in memory of their own."""
         inner, outer = self.inner, registry.get_backend(xs[0]) if xs else self.outer
-        owned = [inner.stop_gradient(inner.copy(y) if any(y is x for x in plain) or _is_view(y) else y) for y in ys]
-        results = to_backend(owned, outer)
-        if outer.info.capabilities.mutation and not inner.info.capabilities.mutation:
-            results = map(outer.copy, results)  # the inner library relies on its arrays to stay as they are
+        results = to_backend(_apart([inner.stop_gradient(y) for y in ys], plain, inner), outer)
         device = outer.device(xs[0]) if xs else None
         return tuple(y if device is None or outer.device(y) == device else outer.to_device(y, device) for y in results)
 
@@ -134,7 +133,7 @@ class _Block:
         return outs
 
     def _on_host(self, *xs: Array) -> Arrays:
-        plain = tuple(to_backend(list(xs), self.inner))
+        plain = tuple(borrowed(x, self.inner) for x in xs)
         return self._returned(self.f(*plain), plain, xs)
 
     def _shapes(self, likes: Sequence[tuple[tuple[int, ...], str]]) -> list[tuple[tuple[int, ...], str]]:
@@ -201,9 +200,30 @@ class _Block:
         return outs, [next(found) if yes else None for yes in self._floating(outs)]
 
 
-def _is_view(y: Array) -> bool:
-    """Say whether an array looks at the memory of another one, as far as its library tells."""
-    return getattr(y, "base", None) is not None or getattr(y, "_base", None) is not None
+def _apart(ys: Sequence[Array], plain: Arrays, backend: CompleteBackend) -> list[Array]:
+    """Return the arrays with copies of those that share memory with an argument or with one before them."""
+    if not backend.info.capabilities.mutation:  # what shares memory with them cannot tell
+        return list(ys)
+    found, taken = [], [_extent(x, backend) for x in plain]
+    for y in ys:
+        start, stop = extent = _extent(y, backend)
+        shared = any(start < end and begin < stop for begin, end in taken)
+        found.append(backend.copy(y) if shared else y)
+        taken.append(extent)
+    return found
+
+
+def _extent(x: Array, backend: CompleteBackend) -> tuple[int, int]:
+    """Return the first address of an array and the one behind its last, as both array interfaces tell them."""
+    interface = getattr(x, "__cuda_array_interface__", None) or backend.to_numpy(x).__array_interface__
+    shape, strides, size = interface["shape"], interface.get("strides"), int(interface["typestr"][2:])
+    start = interface["data"][0]
+    if 0 in shape:
+        return start, start
+    if strides is None:
+        return start, start + size * prod(shape)
+    steps = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    return start + sum(s for s in steps if s < 0), start + sum(s for s in steps if s > 0) + size
 
 
 class _Call:

@@ -1,4 +1,4 @@
-"""Functions with derivatives of the user's own, in both modes, and calls out of a compiled program.
+"""Functions with derivatives of the user's own, in both modes.
 
 JAX takes a rule for one mode: `jax.custom_vjp` refuses forward mode. Here every rule becomes one of `jax.custom_jvp`. That of a
 reverse rule gives tangents by the primitive below, whose transpose is the user's own cotangent map, and whose value, needed
@@ -17,7 +17,7 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from unidiff.errors import CLOSED_OVER, DTypeError, LeakedTracerError, TracedConversionError
+from unidiff.errors import CLOSED_OVER, LeakedTracerError, TracedConversionError
 
 Partial = Sequence[Any]
 """Tangents or cotangents; None is zero, and stands for all arrays that are not floating."""
@@ -226,21 +226,3 @@ _NO_VALUES = (
     "JAX records a function under unidiff.checkpoint without values, so Python cannot branch on an array in it, nor take it "
     "for a number. Use unidiff.cond, unidiff.while_loop or xp.where(condition, a, b)."
 )
-
-
-def host_callback(
-    f: Callable[..., Any], like: Callable[[], Sequence[tuple[tuple[int, ...], str]]], args: Sequence[Any]
-) -> tuple[Any, ...]:
-    """Return what a function of plain arrays gives, by a callback with NumPy's arrays where there are no values yet."""
-    if not any(isinstance(x, jax.core.Tracer) for x in args):
-        return tuple(f(*args))
-    shapes = []
-    for shape, dtype in like():
-        if jax.dtypes.canonicalize_dtype(dtype) != dtype:
-            raise DTypeError(f"a function called from JAX returns {dtype}, which JAX does not have unless it runs with 64 bits")
-        shapes.append(jax.ShapeDtypeStruct(shape, dtype))
-
-    def call(*arrays: Any) -> tuple[Any, ...]:  # within a callback nothing may be asked of JAX
-        return tuple(f(*[np.array(x) for x in arrays]))
-
-    return tuple(jax.pure_callback(call, tuple(shapes), *args, vmap_method="sequential"))

@@ -6,6 +6,9 @@ from typing import Any
 import array_api_compat.torch as xp
 import numpy as np
 import torch
+from torch._C._functorch import _unwrap_for_grad
+from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
+from torch.autograd import forward_ad
 
 from unidiff.errors import DeviceError, DTypeError, NotAnArrayError, NotDifferentiableError, TracedConversionError
 
@@ -16,10 +19,13 @@ def resolve_device(device: Any) -> torch.device:
         resolved = torch.device(device)
     except (RuntimeError, TypeError, ValueError):
         resolved = None
-    # The meta device holds shapes only; it is not listed, but works everywhere.
-    if resolved is not None and (resolved.type == "meta" or _exists(resolved)):
+    # The CPU is there always; the meta device holds shapes only: it is not listed, but works everywhere.
+    if resolved is not None and (resolved.type == "meta" or resolved in _CPU or _exists(resolved)):
         return resolved
     raise DeviceError(f"torch has no device {device!r} here; these exist: {', '.join(map(str, devices()))}")
+
+
+_CPU = frozenset({torch.device("cpu"), torch.device("cpu", 0)})
 
 
 def devices() -> tuple[torch.device, ...]:
@@ -78,8 +84,11 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
 def _holds_tensor(obj: Any) -> bool:
     if isinstance(obj, list | tuple):
-        return any(_holds_tensor(item) for item in obj)
+        return not _NUMBERS.issuperset(map(type, obj)) and any(_holds_tensor(item) for item in obj)
     return isinstance(obj, torch.Tensor)
+
+
+_NUMBERS = frozenset({bool, int, float, complex})
 
 
 def common_dtype(operands: Sequence[Any]) -> torch.dtype:
@@ -132,6 +141,11 @@ def from_dlpack(x: Any, *, device: Any = None) -> torch.Tensor:
     return tensor if device is None else to_device(tensor, device)
 
 
+def in_memory(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with memory: forward mode of PyTorch has zeros without, whose address DLPack hands out nevertheless."""
+    return torch.zeros_like(x) if x._is_zerotensor() else x
+
+
 def to_numpy(x: torch.Tensor) -> Any:
     """Return a plain tensor as a NumPy array, sharing memory where the tensor is on the CPU."""
     if is_traced(x):
@@ -142,11 +156,30 @@ def to_numpy(x: torch.Tensor) -> Any:
     if x.is_meta:
         raise DeviceError("a tensor on the device 'meta' has a shape but no values")
     try:
-        return x.detach().cpu().resolve_conj().resolve_neg().numpy()
+        x = constant(x)
+        with torch._C._DisableFuncTorch():  # which would make every result an operand of the innermost transform
+            return in_memory(x).cpu().resolve_conj().resolve_neg().numpy()
     except TypeError:
         raise DTypeError(f"NumPy has no {x.dtype}; convert the tensor to torch.float32 first") from None
 
 
+def constant(x: torch.Tensor) -> torch.Tensor:
+    """Return the values of a tensor as a constant to every differentiation, no part of a transform."""
+    x = x.detach()
+    while torch._C._functorch.is_gradtrackingtensor(x):
+        x = torch._C._functorch.get_unwrapped(x)
+    return x
+
+
 def is_traced(x: torch.Tensor) -> bool:
-    """Tell whether a derivative is being taken through ``x``."""
-    return x.requires_grad or bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+    """Tell whether a derivative is being taken through ``x``, or it is batched."""
+    if x.requires_grad:
+        return True
+    if not torch._C._functorch.is_functorch_wrapped_tensor(x):
+        return False
+    if not torch._C._functorch.is_gradtrackingtensor(x) or forward_ad.unpack_dual(x).tangent is not None:
+        return True
+    # Within a transform, operations on constants give operands of the transform too, which hold what they are made of.
+    interpreter = retrieve_current_functorch_interpreter()
+    with interpreter.lower():
+        return is_traced(_unwrap_for_grad(x, interpreter.level()))

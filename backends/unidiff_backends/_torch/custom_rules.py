@@ -15,6 +15,7 @@ import torch.utils.checkpoint
 
 from unidiff.errors import CLOSED_OVER, LeakedTracerError
 from unidiff_backends._torch import reverse
+from unidiff_backends._torch.convert import in_memory
 from unidiff_backends._torch.custom import Operation, Partial
 from unidiff_backends._torch.reverse import Tensors, functorch_active
 
@@ -28,7 +29,10 @@ def _is_floating(x: torch.Tensor) -> bool:
 def _completed(given: Partial, like: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
     """Return tangents or cotangents with zeros for what is absent, and None for tensors that are not floating."""
     return tuple(
-        [None if not _is_floating(x) else torch.zeros_like(x) if t is None else t for t, x in zip(given, like, strict=True)]
+        [
+            None if not _is_floating(x) else torch.zeros_like(x) if t is None else in_memory(t)
+            for t, x in zip(given, like, strict=True)
+        ]
     )
 
 
@@ -36,7 +40,7 @@ def _evaluated(f: Callable[..., Any], primals: Tensors) -> Any:
     """Call a user's function outside of any derivative, and refuse what depends on a tensor that is being differentiated."""
     level = _functorch.maybe_current_level() or 0
     with torch.enable_grad():
-        result = f(*[x.detach() for x in primals])
+        result = f(*[in_memory(x.detach()) for x in primals])
     for y in _tensors(result):
         if y.requires_grad or (_functorch.is_functorch_wrapped_tensor(y) and _functorch.maybe_get_level(y) > level):
             raise LeakedTracerError(CLOSED_OVER)
@@ -205,7 +209,7 @@ def host_callback(f: Callable[..., Tensors], args: Tensors) -> Tensors:
 class _Host(torch.autograd.Function):  # type: ignore[misc]  # torch is Any to the type checker
     @staticmethod
     def forward(f: Callable[..., Tensors], *args: torch.Tensor) -> Tensors:
-        return tuple(f(*args))
+        return tuple(f(*map(in_memory, args)))
 
     @staticmethod
     def setup_context(ctx: Any, _inputs: Any, output: Tensors) -> None:

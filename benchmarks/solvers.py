@@ -1,7 +1,7 @@
 """L-BFGS against SciPy's and PyTorch's, to a given accuracy: ``python -m benchmarks.solvers``.
 
 Each contender runs from the same start until the largest entry of the gradient is below 1e-5, on the same function; SciPy gets
-the gradient of unidiff. What counts is the least CPU time of several runs, in turns.
+the gradient of unidiff, compiled where ours is ("jit"). What counts is the least CPU time of several runs, in turns.
 """
 
 import argparse
@@ -33,13 +33,14 @@ def contenders(n: int) -> dict[str, Callable[[], float]]:
     start = np.tile([-1.2, 1.0], n // 2)
     tensor = torch.tensor(start)
     value_and_grad = ud.value_and_grad(rosenbrock)
+    compiled = ud.jit(value_and_grad)
 
-    def ours(x: Any) -> float:
-        return float(ud.minimize(rosenbrock, x, method="l-bfgs", tol=TOLERANCE, options={"maxiter": 20000}).fun)
+    def ours(x: Any, **options: Any) -> float:
+        return float(ud.minimize(rosenbrock, x, method="l-bfgs", tol=TOLERANCE, options={"maxiter": 20000, **options}).fun)
 
-    def scipys() -> float:
-        options = {"gtol": TOLERANCE, "ftol": 0}
-        return float(scipy.optimize.minimize(value_and_grad, start, jac=True, method="L-BFGS-B", options=options).fun)
+    def scipys(fun: Callable[..., Any]) -> float:
+        options = {"gtol": TOLERANCE, "ftol": 0, "maxiter": 20000, "maxfun": 100000}
+        return float(scipy.optimize.minimize(fun, start, jac=True, method="L-BFGS-B", options=options).fun)
 
     def torchs() -> float:
         x = tensor.clone().requires_grad_(True)
@@ -58,7 +59,9 @@ def contenders(n: int) -> dict[str, Callable[[], float]]:
 
     return {
         "unidiff on NumPy": lambda: ours(start),
-        "scipy, gradient of unidiff": scipys,
+        "scipy, gradient of unidiff": lambda: scipys(value_and_grad),
+        "unidiff on NumPy, jit": lambda: ours(start, jit=True),
+        "scipy, jit": lambda: scipys(compiled),
         "unidiff on torch": lambda: ours(tensor),
         "torch.optim.LBFGS": torchs,
     }

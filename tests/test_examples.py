@@ -78,8 +78,8 @@ def differentiate_a_solution(result: tuple[float, dict[str, tuple[float, float]]
 
 def digits_five_methods(runs: dict[str, dict[str, list[float]]]) -> None:
     assert len(runs) == 5
-    assert all(run["value"][-1] < 0.9 for run in runs.values())
-    assert min(runs, key=lambda name: runs[name]["value"][-1]) != "gradient descent"
+    assert all(run["fun"][-1] < 0.9 for run in runs.values())
+    assert min(runs, key=lambda name: runs[name]["fun"][-1]) != "gradient descent"
 
 
 SOLVERS = (lasso, constrained, differentiate_a_solution, digits_five_methods)
@@ -100,6 +100,14 @@ CHECKS = {
 
 def test_every_example_is_checked() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(CHECKS)
+
+
+def test_the_picture_of_five_methods(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib").use("agg")
+    example = runpy.run_path(str(EXAMPLES / "digits_five_methods.py"))
+    figure = example["draw"](example["main"](3))
+    figure.savefig(tmp_path / "picture.png")
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == list(example["METHODS"])
 
 
 @pytest.mark.parametrize("name", CHECKS)

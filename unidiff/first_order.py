@@ -132,16 +132,22 @@ def _scalar(call: Call) -> Callable[..., Any]:
 
 
 def _value_and_grad(call: Call, has_aux: bool) -> tuple[Tree, Tree, Tree]:
-    output = Output(call, has_aux)
+    f, b, kind, is_real = call.flat, call.backend, call.kind, call.backend.is_real
+    output: Output | None = None
 
     def flat(*leaves: Array) -> Any:
-        outs, rest = output(*leaves)
+        nonlocal output
+        y = f(*leaves)
+        if not has_aux and _of_type(y) is kind and y.shape == () and is_real(y):  # a bare array needs no more
+            return (y,), ()
+        output = Output(call, has_aux)
+        outs, rest = output.split(y)
         _require_scalar(call, output, outs, leaves)
         return outs, rest
 
-    value, grads, rest = call.backend.value_and_grad(flat, call.primals, has_aux=True)
-    value, *grads = own(call.backend, (value, *grads), call.primals)
-    out, aux = output.join((value,), rest)
+    value, grads, rest = b.value_and_grad(flat, call.primals, has_aux=True)
+    value, *grads = own(b, (value, *grads), call.primals)
+    out, aux = (value, None) if output is None else output.join((value,), rest)
     return out, call.build(grads), aux
 
 

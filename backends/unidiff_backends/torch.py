@@ -124,7 +124,7 @@ class TorchBackend:
 
     def stop_gradient(self, x: Array) -> Array:
         """Return the values of ``x`` as a constant to every differentiation."""
-        return x.detach()
+        return convert.constant(x)
 
     def optimizer_step(
         self,

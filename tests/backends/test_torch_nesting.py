@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.backends.torch_modes import BACKEND, F64, MODES, nested, tensor  # noqa: E402  # after the check that torch is there
+from unidiff.errors import TracedConversionError  # noqa: E402  # as above
 
 NESTINGS = [
     *itertools.product(MODES, repeat=1),
@@ -171,6 +172,20 @@ def test_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert failures == set()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_constants_within_a_transform_have_values(mode):
+    x, seen = tensor(3.0), []
+
+    def f(x):
+        seen.append((float(BACKEND.to_numpy(BACKEND.stop_gradient(x) * 2)), float(BACKEND.to_numpy(tensor(1.0) + 1))))
+        with pytest.raises(TracedConversionError):
+            BACKEND.to_numpy(x * 2)
+        return x * x
+
+    MODES[mode](f)(x)
+    assert set(seen) == {(6.0, 2.0)}
 
 
 @pytest.mark.parametrize("mode", MODES)

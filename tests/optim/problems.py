@@ -114,6 +114,60 @@ def brown_almost_linear(x):
     return xp.concat([x[:-1] + xp.sum(x) - (n + 1), xp.reshape(xp.prod(x) - 1, (1,))])
 
 
+def osborne(x):
+    xp, t = ud.array_namespace(x), constant(x, 10 * np.arange(33.0))
+    y = [844, 908, 932, 936, 925, 908, 881, 850, 818, 784, 751, 718, 685, 658, 628, 603, 580, 558, 538, 522, 506, 490, 478, 467]
+    y = constant(x, np.asarray([*y, 457, 448, 438, 431, 424, 420, 414, 411, 406]) / 1000)
+    return y - (x[0] + x[1] * xp.exp(-t * x[3]) + x[2] * xp.exp(-t * x[4]))
+
+
+def biggs_exp6(x):
+    xp, t = ud.array_namespace(x), constant(x, 0.1 * np.arange(1.0, 14))
+    y = xp.exp(-t) - 5 * xp.exp(-10 * t) + 3 * xp.exp(-4 * t)
+    return x[2] * xp.exp(-t * x[0]) - x[3] * xp.exp(-t * x[1]) + x[5] * xp.exp(-t * x[4]) - y
+
+
+def watson(x):
+    xp, n = ud.array_namespace(x), x.shape[0]
+    t, k = np.arange(1.0, 30)[:, None] / 29, np.arange(n)
+    slopes = np.where(k > 0, k * t ** np.maximum(k - 1, 0), 0.0)
+    inner = constant(x, slopes) @ x - (constant(x, t**k) @ x) ** 2 - 1
+    return xp.concat([inner, x[:1], x[1:2] - x[:1] ** 2 - 1])
+
+
+def trigonometric(x):
+    xp, n = ud.array_namespace(x), x.shape[0]
+    return n - xp.sum(xp.cos(x)) + constant(x, np.arange(1.0, n + 1)) * (1 - xp.cos(x)) - xp.sin(x)
+
+
+def neighbours(x):
+    """Return the entries before and after each one, zero outside."""
+    xp, zero = ud.array_namespace(x), 0 * x[:1]
+    return xp.concat([zero, x[:-1]]), xp.concat([x[1:], zero])
+
+
+def discrete_boundary_value(x):
+    (before, after), h = neighbours(x), 1 / (x.shape[0] + 1)
+    t = constant(x, h * np.arange(1.0, x.shape[0] + 1))
+    return 2 * x - before - after + h * h * (x + t + 1) ** 3 / 2
+
+
+def broyden_tridiagonal(x):
+    before, after = neighbours(x)
+    return (3 - 2 * x) * x - before - 2 * after + 1
+
+
+def chebyquad(x):
+    xp, n = ud.array_namespace(x), x.shape[0]
+    last, here, means = 0 * x + 1, 2 * x - 1, []
+    for k in range(1, n + 1):
+        means.append(xp.mean(here) + (1 / (k * k - 1) if k % 2 == 0 else 0.0))
+        last, here = here, 2 * (2 * x - 1) * here - last
+    return xp.stack(means)
+
+
+LOCAL = {"freudenstein-roth": 0.0, "trigonometric": 2.795056122e-5, "biggs-exp6": 5.655649925e-3}
+"""Other minima that are found from the standard starts."""
 # residuals, start, the least sum of squares that is found from there
 PROBLEMS = {
     "rosenbrock": (rosenbrock, [-1.2, 1], 0),
@@ -133,6 +187,14 @@ PROBLEMS = {
     "brown-dennis": (brown_dennis, [25, 5, -5, -1], 85822.20163),
     "penalty": (penalty, [1, 2, 3, 4], 2.249977502e-5),
     "variably-dimensioned": (variably_dimensioned, [1 - k / 10 for k in range(1, 11)], 0),
+    "osborne": (osborne, [0.5, 1.5, -1, 0.01, 0.02], 5.464894697e-5),
+    "biggs-exp6": (biggs_exp6, [1, 2, 1, 1, 1, 1], 0),
+    "watson": (watson, [0] * 6, 2.287670053e-3),
+    "penalty-10": (penalty, list(range(1, 11)), 7.087651467e-5),
+    "trigonometric": (trigonometric, [0.1] * 10, 0),
+    "discrete-boundary-value": (discrete_boundary_value, [k / 11 * (k / 11 - 1) for k in range(1, 11)], 0),
+    "broyden-tridiagonal": (broyden_tridiagonal, [-1] * 10, 0),
+    "chebyquad": (chebyquad, [k / 9 for k in range(1, 9)], 3.516873726e-3),
     "brown-almost-linear": (brown_almost_linear, [0.5] * 10, None),
 }
 

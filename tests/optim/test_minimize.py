@@ -26,30 +26,68 @@ def test_known_minima_are_reached_from_the_standard_starts(name, method):
     assert result.nfev <= 2500
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [("bfgs", "BFGS"), ("l-bfgs", "L-BFGS-B"), ("trust-ncg", "trust-ncg"), ("cg", "CG")],
-)
-@pytest.mark.parametrize("name", ["rosenbrock", "beale", "wood", "powell-singular"])
-def test_iterations_are_as_many_as_scipys(name, ours, theirs):
+PEERS = {"bfgs": "BFGS", "l-bfgs": "L-BFGS-B", "l-bfgs-b": "L-BFGS-B", "trust-ncg": "trust-ncg", "cg": "CG"}
+
+
+def visited(f):
+    """Return a function and the list of the points at which it is evaluated."""
+    points = []
+
+    def recorded(x):
+        points.append(np.array(ud.to_numpy(ud.stop_gradient(x))))
+        return f(x)
+
+    return recorded, points
+
+
+def with_scipy(f, x0, method, tol, **options):
+    extra = {"hess": ud.hessian(f)} if method.startswith("trust") else {}
+    options = options | {"gtol": tol, "maxiter": 1000} | ({"ftol": 0} if method == "l-bfgs" else {})
+    return scipy.optimize.minimize(f, x0, method=PEERS[method], jac=ud.grad(f), options=options, **extra)
+
+
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "trust-ncg", "cg"])
+@pytest.mark.parametrize("name", ["rosenbrock", "beale", "wood", "powell-singular", "helical-valley", "box-3d"])
+def test_iterations_are_as_many_as_scipys(name, method):
     residuals, start, _ = PROBLEMS[name]
     f, x0 = sum_of_squares(residuals), np.asarray(start, dtype="float64")
-    result = ud.minimize(f, x0, method=ours, tol=1e-8)
-    gtol = {"gtol": 1e-8, "maxiter": 1000} | ({"ftol": 0} if theirs == "L-BFGS-B" else {})
-    extra = {"hess": ud.hessian(f)} if theirs.startswith("trust") else {}
-    peer = scipy.optimize.minimize(f, x0, method=theirs, jac=ud.grad(f), options=gtol, **extra)
+    result, peer = ud.minimize(f, x0, method=method, tol=1e-8), with_scipy(f, x0, method, 1e-8)
     assert result.success
-    assert result.nit <= 1.25 * peer.nit + 5
-    assert result.nfev <= 1.25 * peer.nfev + 8
+    if (method == "cg" and name in {"rosenbrock", "wood", "powell-singular"}) or (method, name) == ("l-bfgs", "wood"):
+        # On Rosenbrock's function SciPy refuses the first step, since the next direction would not lead down, and searches
+        # again; ours takes it and goes on along the gradient. On the others rounding errors grow from step to step until the
+        # paths part (the next test compares where they have not yet), and the count depends on the last digit.
+        assert result.nfev <= 2.5 * peer.nfev
+    else:
+        assert abs(result.nit - peer.nit) <= 1
+        assert abs(result.nfev - peer.nfev) <= 2
 
 
-def test_bfgs_follows_scipys_path():
-    f, x0 = sum_of_squares(PROBLEMS["rosenbrock"][0]), np.asarray([-1.2, 1.0])
-    result = ud.minimize(f, x0, method="bfgs", tol=1e-8, options={"trajectory": True})
-    path = []
-    scipy.optimize.minimize(f, x0, method="BFGS", jac=ud.grad(f), options={"gtol": 1e-8}, callback=path.append)
-    assert len(result.trajectory) == len(path) + 1 == 35
-    np.testing.assert_allclose(np.stack(result.trajectory[1:26]), np.stack(path[:25]), rtol=1e-7, atol=1e-7)
+@pytest.mark.parametrize(
+    ("method", "name", "count"),
+    [
+        ("bfgs", "rosenbrock", 30),
+        ("bfgs", "wood", 25),
+        ("bfgs", "powell-singular", 40),
+        ("l-bfgs", "rosenbrock", 30),
+        ("l-bfgs", "wood", 10),
+        ("l-bfgs", "powell-singular", 40),
+        ("l-bfgs-b", "rosenbrock", 30),
+        ("l-bfgs-b", "beale", 15),
+        ("cg", "wood", 20),
+        ("cg", "beale", 40),
+        ("cg", "powell-singular", 20),
+    ],
+)
+def test_the_function_is_evaluated_where_scipy_evaluates_it(method, name, count):
+    residuals, start, _ = PROBLEMS[name]
+    x0 = np.asarray(start, dtype="float64")
+    ours, mine = visited(sum_of_squares(residuals))
+    theirs, peers = visited(sum_of_squares(residuals))
+    ud.minimize(ours, x0, method=method, tol=1e-8)
+    options = {"gtol": 1e-8, "ftol": 0} if method.startswith("l") else {"gtol": 1e-8}
+    scipy.optimize.minimize(ud.value_and_grad(theirs), x0, jac=True, method=PEERS[method], options=options)
+    np.testing.assert_allclose(np.stack(mine[:count]), np.stack(peers[:count]), rtol=1e-5, atol=1e-7)
 
 
 # A. Berger et al., "A maximum entropy approach to natural language processing", 1996, as in SciPy's tests.
@@ -63,20 +101,23 @@ def maximum_entropy(x):
 
 
 @pytest.mark.parametrize(
-    ("method", "evaluations", "iterates"),
+    ("method", "evaluations", "first", "published"),
     [
-        ("bfgs", 10, {5: [0, -0.525060743, 0.487748473], 6: [0, -0.524885582, 0.487530347]}),
-        ("cg", 9, {2: [0, -0.5, 0.5], 4: [0, -0.505700028, 0.495985862]}),
-        ("l-bfgs-b", 7, {}),
+        ("bfgs", 8, 6, [[0, -0.525060743, 0.487748473], [0, -0.524885582, 0.487530347]]),
+        ("cg", 7, 2, [[0, -0.5, 0.5], [0, -0.505700028, 0.495985862]]),
+        ("l-bfgs-b", 5, 3, [[0, -0.519619798, 0.489761668], [0, -0.52489628, 0.48753042]]),
     ],
 )
-def test_the_published_iterates_of_a_maximum_entropy_problem(method, evaluations, iterates):
-    result = ud.minimize(maximum_entropy, np.zeros(3), method=method, tol=1e-5, options={"trajectory": True})
-    np.testing.assert_allclose(result.x, [0, -0.524869316, 0.487525860], atol=5e-5)
-    assert result.nfev <= evaluations + 1
-    if method == "bfgs":
-        for k, want in iterates.items():
-            assert any(np.allclose(x, want, rtol=1e-6, atol=1e-9) for x in result.trajectory), k
+def test_the_published_evaluations_of_a_maximum_entropy_problem(method, evaluations, first, published):
+    f, points = visited(maximum_entropy)
+    result = ud.minimize(f, np.zeros(3), method=method, tol=1e-5)
+    assert result.nfev == evaluations
+    np.testing.assert_allclose(points[first : first + 2], published, rtol=3e-8, atol=1e-9)
+    # The solution is known by what it satisfies: the features have these means. It was published with six digits.
+    exact = ud.minimize(maximum_entropy, np.zeros(3), method=method, tol=1e-10).x
+    weights = np.exp(FEATURES @ exact)
+    np.testing.assert_allclose(weights @ FEATURES / weights.sum(), MEANS, rtol=0, atol=2e-10)
+    np.testing.assert_allclose(exact, [0, -0.524869, 0.487528], atol=1e-6)
 
 
 SEARCHES = {
@@ -100,22 +141,22 @@ def rosenbrock(p, b):
     return b * (p["y"] - p["x"] ** 2) ** 2 + (1 - p["x"]) ** 2
 
 
-@pytest.mark.parametrize("method", ["bfgs", "trust-ncg", "scipy:slsqp"])
-def test_every_library_finds_the_same(method, backend, array):
+@pytest.mark.parametrize(("method", "tol"), [("bfgs", 1e-7), ("l-bfgs", 1e-7), ("trust-ncg", 1e-7), ("scipy:slsqp", 1e-12)])
+def test_every_library_finds_the_same(method, tol, backend, array):
+    """SLSQP compares the tolerance with changes of the objective, which are of the order of the square of those of x."""
     if not ud.get_backend(backend).nests():
         pytest.skip("has no exact derivatives of derivatives")
     start = {"x": array(-1.2), "y": array(1.0)}
-    result = ud.minimize(rosenbrock, start, args=array(100.0), method=method, tol=1e-6)
+    result = ud.minimize(rosenbrock, start, args=array(100.0), method=method, tol=tol)
     want = ud.minimize(
-        rosenbrock, {"x": np.asarray(-1.2), "y": np.asarray(1.0)}, args=np.asarray(100.0), method=method, tol=1e-6
+        rosenbrock, {"x": np.asarray(-1.2), "y": np.asarray(1.0)}, args=np.asarray(100.0), method=method, tol=tol
     )
     assert result.success
-    assert abs(result.nit - want.nit) <= 2
+    assert abs(result.nit - want.nit) <= 1
     for name, x in result.x.items():
         assert ud.get_backend(x).name == backend
         assert x.dtype == start[name].dtype
-        assert abs(float(x) - float(want.x[name])) < 1e-6
-        assert abs(float(x) - 1.0) < 1e-3
+        assert abs(float(x) - 1.0) < 1e-7
 
 
 @pytest.mark.parametrize("method", [*METHODS, "gradient-descent"])
@@ -196,3 +237,87 @@ def test_stationary_points_are_classified(f, start, kind):
 def test_a_stop_before_is_not_stationary():
     result = ud.minimize(lambda x: (x**4).sum(), np.ones(2), options={"maxiter": 1, "classify": True})
     assert (result.stationary, result.status, result.success) == ("not stationary", ud.optim.Status.ITERATIONS, False)
+
+
+def test_limited_memory_computes_the_two_loops():
+    from unidiff.optim.limited_memory import Pairs, RecordedPairs
+    from unidiff.optim.vector import Layout
+
+    random = np.random.default_rng(0)
+    a = random.standard_normal((7, 7))
+    a = a @ a.T + np.eye(7)
+    for memory in (1, 3, 10):
+        layout = Layout(np.zeros(7))
+        pairs, recorded = Pairs(layout, memory), RecordedPairs(layout, memory)
+        for _ in range(8):  # more than most memories hold, and fewer than the largest one does
+            s = random.standard_normal(7)
+            y = a @ s
+            for kept in (pairs, recorded):
+                kept.add(s, y, float(s @ y), float(y @ y))
+            g = random.standard_normal(7)
+            np.testing.assert_allclose(pairs.direction(g), recorded.direction(g), rtol=1e-10)
+            np.testing.assert_allclose(-pairs.direction(y), s, rtol=1e-9, atol=1e-10)  # the secant equation
+        assert len(pairs) == len(recorded) == len(pairs.state()["pairs"]) == min(memory, 8)
+        for (s, y), (s2, y2) in zip(pairs.state()["pairs"], recorded.state()["pairs"], strict=True):
+            np.testing.assert_array_equal((s, y), (s2, y2))
+
+
+@pytest.mark.parametrize("method", ["l-bfgs", "bfgs", "cg"])
+def test_tight_tolerances_cost_few_evaluations(method):
+    """Where the decrease drowns in rounding errors of a large value, slopes decide, and the first trial is mostly good."""
+    f = sum_of_squares(PROBLEMS["brown-dennis"][0])
+    result = ud.minimize(f, np.asarray([25.0, 5, -5, -1]), method=method, tol=1e-7)
+    assert result.success
+    assert result.nfev <= 3 * result.nit
+
+
+def heavy_ball(objective, start, *, step=0.01, momentum=0.0):
+    point, v = objective(start), 0.0
+    while True:
+        yield point
+        v = momentum * v - step * point.gradient
+        point = objective(point.x + v)
+
+
+def test_methods_of_ones_own(backend, array):
+    f = lambda p, c: (p["a"][0] - c) ** 2 + (p["a"][1] - c) ** 2 + (p["b"] + 1.0) ** 2
+    start = {"a": array([0.0, 0.0]), "b": array(0.0)}
+    seen = []
+    result = ud.minimize(
+        f, start, args=array(3.0), method=heavy_ball, tol=1e-6, callback=seen.append,
+        options={"step": 0.3, "momentum": 0.1, "trajectory": True},
+    )  # fmt: skip
+    assert (result.success, result.nit) == (True, len(seen))
+    assert len(result.trajectory) == result.nit + 1 == result.nfev
+    np.testing.assert_allclose(ud.to_numpy(result.x["a"]), 3, atol=1e-6)
+    np.testing.assert_allclose(float(result.x["b"]), -1, atol=1e-6)
+
+
+def test_solutions_of_ones_own_methods_have_derivatives():
+    best = lambda c: ud.minimize(tilted, np.zeros(2), args=c, method=heavy_ball, tol=1e-10, options={"step": 0.2}).x
+    np.testing.assert_allclose(ud.jacobian(best)(np.asarray([1.0, 2.0])), np.eye(2) / 2, atol=1e-8)
+
+
+def tilted(x, c):
+    return (x**2).sum() - (x * c).sum()
+
+
+def nothing(objective, start):
+    return
+    yield
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (lambda objective, start: start, "must be a generator function"),
+        (lambda objective, start: iter([start]), "must yield what objective"),
+        (nothing, "nothing yielded nothing"),
+        (3, "or a generator function of your own"),
+    ],
+)
+def test_bad_methods_of_ones_own(method, message):
+    with pytest.raises(ud.errors.ArgumentError, match=message):
+        ud.minimize(tilted, np.zeros(2), args=1.0, method=method)
+    with pytest.raises(ud.errors.ArgumentError, match="There is no option 'rate'"):
+        ud.minimize(tilted, np.zeros(2), args=1.0, method=heavy_ball, options={"rate": 1.0})

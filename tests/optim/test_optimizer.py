@@ -73,6 +73,33 @@ def test_descends(method, backend):
         (lambda: O.reduce_on_plateau(O.SGD(0.1), 2.0), "factor"),
         (lambda: O.join([0.1, 0.2], []), "boundary"),
         (lambda: O.Step(0.1, 0), "every"),
+        (lambda: O.Step(0.1, "3"), "every of Step must be a finite number"),
+        (lambda: O.Step(0.1, 1.5), "every of Step must be a whole number"),
+        (lambda: O.Step(math.nan, 3), "initial"),
+        (lambda: O.Constant("a"), "value"),
+        (lambda: O.Constant(math.inf), "value"),
+        (lambda: O.PiecewiseConstant(0.1, 3), "pairs"),
+        (lambda: O.PiecewiseConstant(0.1, {"a": 0.5}), "pairs"),
+        (lambda: O.PiecewiseConstant(0.1, {3.7: 0.5}), "whole number"),
+        (lambda: O.Exponential(0.1, 0.5, end=math.nan), "end"),
+        (lambda: O.Exponential(0.1, 0.0), "rate"),
+        (lambda: O.Polynomial(0.1, 0.0, math.nan), "steps"),
+        (lambda: O.Cosine(math.nan, 5), "initial"),
+        (lambda: O.Cosine(0.1, "5"), "steps"),
+        (lambda: O.CosineRestarts(0.1, 5, math.nan), "factor"),
+        (lambda: O.OneCycle(math.nan, 40), "points"),
+        (lambda: O.Interpolated([(0, math.nan)]), "points"),
+        (lambda: O.Interpolated([0, 1]), "points"),
+        (lambda: O.warmup("a", 3), "end"),
+        (lambda: O.warmup(0.1, -1), "steps"),
+        (lambda: O.join(["a", "b"], [3]), "value"),
+        (lambda: O.clip("a"), "limit"),
+        (lambda: O.clip_by_norm(1.0, eps=math.nan), "eps"),
+        (lambda: O.l2("a"), "coefficient"),
+        (lambda: O.scale(math.nan), "factor"),
+        (lambda: O.weight_decay(math.nan), "factor"),
+        (lambda: O.presets.torch.Adam(betas=(0.9,)), "betas"),
+        (lambda: O.SGD(lambda step: None).step(1.0, 1.0, O.SGD(0.1).init(1.0)), "at step 0 is None"),
         (lambda: O.Interpolated([(3, 0.1), (1, 0.2)]), "points"),
         (lambda: O.OneCycle(0.1, 0), "cycle"),
         (lambda: O.partition({}, {1: O.SGD(0.1), "1": O.SGD(0.2)}), "labels"),
@@ -118,6 +145,17 @@ def test_misfits_are_typed_errors_that_name_the_leaf(backend):
         optimizer.step(params, params, optimizer.init(x))
     with pytest.raises(ud.errors.ShapeError, match="Muon is for matrices"):
         O.Muon(0.1).init(params)
+
+
+@pytest.mark.skipif("torch" not in ud.backends(), reason="torch is not installed")
+def test_mixed_devices_are_refused():
+    torch = pytest.importorskip("torch")
+    here, there = torch.ones(2), torch.ones(2, device="meta")
+    for optimizer in (O.SGD(0.1), O.Adam(0.1)):
+        with pytest.raises(ud.errors.MixedDevicesError, match=r"grads\['w'\] is on meta"):
+            optimizer.step({"w": here}, {"w": there}, optimizer.init({"w": here}))
+    with pytest.raises(ud.errors.MixedDevicesError, match="meta"):
+        ud.minimize(lambda p: (p["a"] ** 2).sum(), {"a": here, "b": there})
 
 
 @pytest.mark.skipif("torch" not in ud.backends(), reason="torch is not installed")

@@ -15,21 +15,35 @@ TORCH = [
     ("SGD", {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.1}),
     ("SGD", {"lr": 1e-3, "momentum": 0.9, "dampening": 0.3}),
     ("SGD", {"lr": 1e-3, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"lr": 1e-3, "momentum": 0.5, "dampening": 0.3, "weight_decay": 0.1}),
     ("Adam", {}),
+    ("Adam", {"lr": 0.05, "betas": (0.5, 0.9), "eps": 0.1}),
+    ("Adam", {"lr": 0.05, "amsgrad": True, "weight_decay": 0.1, "eps": 0.1}),
     ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
     ("Adam", {"lr": 0.05, "amsgrad": True}),
     ("AdamW", {"lr": 0.05, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 0.1}),
     ("Adamax", {"weight_decay": 0.1}),
+    ("Adamax", {"betas": (0.5, 0.9), "eps": 0.1}),
     ("NAdam", {"lr": 0.05}),
     ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("NAdam", {"weight_decay": 0.1, "momentum_decay": 0.1, "betas": (0.5, 0.9), "eps": 0.1}),
     ("RAdam", {"lr": 1e-3}),
+    ("RAdam", {"lr": 1e-3, "weight_decay": 0.1, "betas": (0.5, 0.9)}),
     ("RAdam", {"eps": 10.0, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     ("RMSprop", {"lr": 1e-3}),
     ("RMSprop", {"lr": 1e-3, "centered": True, "momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 1e-3, "centered": True, "alpha": 0.9, "eps": 0.1}),
+    ("RMSprop", {"lr": 1e-3, "momentum": 0.9}),
+    ("Adagrad", {"weight_decay": 0.1, "eps": 0.1}),
     ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.1}),
     ("Adadelta", {"weight_decay": 0.1}),
+    ("Adadelta", {"rho": 0.5, "eps": 1e-2, "lr": 0.3}),
     ("Rprop", {}),
+    ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (1e-3, 0.1)}),
     ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.05, "beta2_decay": -0.5, "eps": (1e-4, 1e-2)}),
     ("Adafactor", {"lr": 0.05, "weight_decay": 0.1, "d": 1.5}),
 ]
 OPTAX = [
@@ -61,11 +75,11 @@ def label(case):
     return f"{case[0]}-{'-'.join(case[1]) or 'defaults'}"
 
 
-def torch_path(name, options, problem, dtype, steps=60):
+def torch_path(name, options, problem, dtype, steps=60, foreach=False):
     torch = pytest.importorskip("torch")
     start, gradient = PROBLEMS[problem]
     p = torch.tensor(start.astype(dtype), requires_grad=True)
-    optimizer, path = getattr(torch.optim, name)([p], foreach=False, **options), []
+    optimizer, path = getattr(torch.optim, name)([p], foreach=foreach, **options), []
     for _ in range(steps):
         p.grad = torch.tensor(gradient(p.detach().numpy()).astype(dtype))
         optimizer.step()
@@ -92,6 +106,24 @@ def test_paths_of_torch(case, problem):
     np.testing.assert_allclose(found, torch_path(name, options, problem, "float64"), rtol=tolerance, atol=1e-13)
 
 
+FEW_STEPS = 15
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("case", TORCH, ids=label)
+def test_paths_of_torch_by_the_kernels_of_the_libraries(case, library):
+    """Fused and foreach kernels, and compiled programs, against torch.optim itself, whose foreach form is taken."""
+    if library not in ud.backends():
+        pytest.skip("is not installed")
+    name, options = case
+    if library == "jax" and case is not next(other for other in TORCH if other[0] == name):
+        pytest.skip("the program is the same but for its constants")
+    tolerance = 1e-9 if name == "Adafactor" else 1e-11
+    found = trajectory(getattr(P.torch, name)(**options), "matrix", FEW_STEPS, library)
+    want = torch_path(name, options, "matrix", "float64", FEW_STEPS, foreach=True)
+    np.testing.assert_allclose(found, want, rtol=tolerance, atol=1e-12)
+
+
 @pytest.mark.parametrize("case", TORCH, ids=label)
 def test_paths_of_torch_in_single_precision(case):
     name, options = case
@@ -113,6 +145,16 @@ def optax_path(name, options, problem, steps=60):
         p = optax.apply_updates(p, changes)
         path.append(np.asarray(p))
     return np.stack(path)
+
+
+@pytest.mark.parametrize("case", OPTAX, ids=label)
+def test_paths_of_optax_by_the_kernels_of_torch(case):
+    if "torch" not in ud.backends():
+        pytest.skip("is not installed")
+    name, options = case
+    make = getattr(P.optax, name)(**options)
+    found, want = (trajectory(make, "matrix", FEW_STEPS, library) for library in ("torch", "numpy"))  # which is that of optax
+    np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", OPTAX, ids=label)

@@ -64,6 +64,8 @@ def test_what_cannot_be_drawn_is_refused():
         plot.path(bowl, {})
     with pytest.raises(ud.errors.ArgumentError):
         plot.compare({})
+    with pytest.raises(ud.errors.ArgumentError, match="'fun'"):
+        plot.compare({"run": {"value": [1.0]}})
     with pytest.raises(ud.errors.ArgumentError):
         plot.convergence({"fun": [1.0]})
     with pytest.raises(ud.errors.ShapeError, match="two real numbers"):

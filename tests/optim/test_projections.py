@@ -7,6 +7,9 @@ import unidiff as ud
 
 P, X = ud.optim.projections, ud.optim.proximal
 A = np.random.default_rng(5).standard_normal((2, 6))
+FACES = np.random.default_rng(6).standard_normal((9, 6))
+LOWER = np.where(np.arange(9) == 4, 1.0, -np.inf)  # of which one is an equation
+ROWS, COLUMNS = np.asarray([1.0, 0.5]), np.asarray([0.2, 0.45, 0.85])
 B, NORMAL = np.asarray([0.3, -0.2]), np.arange(1.0, 7)
 
 SETS = {
@@ -20,6 +23,14 @@ SETS = {
     "halfspace": (lambda x: P.halfspace(x, NORMAL, -2.0), lambda x: NORMAL @ x <= -2 + 1e-12),
     "affine": (lambda x: P.affine(x, A, B), lambda x: np.abs(A @ x - B).max() < 1e-12),
     "box section": (lambda x: P.box_section(x, 0.0, 0.5, NORMAL, 3.0), lambda x: abs(NORMAL @ x - 3) < 1e-9 and x.min() >= 0),
+    "polyhedron": (
+        lambda x: P.polyhedron(x, FACES, LOWER, 1.0),
+        lambda x: (FACES @ x).max() <= 1 + 1e-9 and (FACES @ x - LOWER).min() >= -1e-9,
+    ),
+    "transport": (
+        lambda x: P.transport(x.reshape(2, 3), ROWS, COLUMNS).reshape(-1),
+        lambda x: x.min() >= 0 and np.allclose(x.reshape(2, 3).sum(0), COLUMNS) and np.allclose(x.reshape(2, 3).sum(1), ROWS),
+    ),
     "cone": (P.second_order_cone, lambda x: np.linalg.norm(x[1:]) <= x[0] + 1e-12),
 }
 
@@ -41,6 +52,66 @@ def test_projections_differentiate(name):
     x = 2 * np.random.default_rng(1).standard_normal(6)
     numerical = np.stack([(SETS[name][0](x + h) - SETS[name][0](x - h)) / 2e-6 for h in 1e-6 * np.eye(6)], axis=1)
     np.testing.assert_allclose(ud.jacobian(SETS[name][0])(x), numerical, atol=1e-6)
+
+
+def test_sets_move_with_what_they_are_made_of(backend, array):
+    """Derivatives by sides, sums and radii, against differences, on every library."""
+    x = np.asarray([1.1, -0.3, 0.8, 0.15, 0.2, 0.4])
+    families = {
+        "polyhedron": (lambda x, p: P.polyhedron(x, array(FACES[:3]), None, p), np.asarray([0.5, 0.2, 0.7])),
+        "transport": (
+            lambda x, p: P.transport(ud.array_namespace(x).reshape(x, (2, 3)), p[:2], p[2:]),
+            np.append(ROWS, COLUMNS),
+        ),
+        "ball": (lambda x, p: P.l1_ball(x, p[0]), np.asarray([0.7])),
+    }
+    for name, (f, p) in families.items():
+        if backend in {"jax", "array_api_strict"} and name != "ball":
+            continue  # the same code, and long to compile
+        direction = np.ones_like(p)
+        if name == "transport":
+            direction[2:] = [0.5, 0.5, 1.0]  # both sums change alike
+        pushed = ud.jvp(lambda p, f=f: f(array(x), p), (array(p),), (array(direction),))[1]
+        h = 1e-6
+        ends = [ud.to_numpy(f(array(x), array(p + s * h * direction))) for s in (1, -1)]
+        np.testing.assert_allclose(ud.to_numpy(pushed), (ends[0] - ends[1]) / (2 * h), atol=1e-7)
+
+
+def test_plans_in_the_divergence_of_kullback_and_leibler():
+    x = np.random.default_rng(2).standard_normal((2, 3))
+    plan = P.kl_transport(x, ROWS, COLUMNS)
+    np.testing.assert_allclose(plan.sum(0), COLUMNS, rtol=1e-10)
+    np.testing.assert_allclose(plan.sum(1), ROWS, rtol=1e-10)
+    ratio = np.log(plan) - x  # is a sum of potentials
+    np.testing.assert_allclose(ratio - ratio[:1] - ratio[:, :1] + ratio[0, 0], 0, atol=1e-9)
+    d = np.random.default_rng(3).standard_normal((2, 3))
+    f = lambda t: P.kl_transport(x + t * d, ROWS, COLUMNS)
+    np.testing.assert_allclose(ud.jvp(f, (np.asarray(0.0),), (np.asarray(1.0),))[1], (f(1e-5) - f(-1e-5)) / 2e-5, atol=1e-8)
+    np.testing.assert_allclose(P.birkhoff(np.eye(3) * 5), np.eye(3), atol=1e-9)
+    assert np.isnan(P.transport(x, ROWS, 2 * COLUMNS)).all()
+
+
+@pytest.mark.parametrize(
+    ("project", "error", "words"),
+    [
+        (lambda x: P.simplex(x.astype("int64")), ud.errors.DTypeError, "int64"),
+        (lambda x: P.l2_ball(x, -1.0), ud.errors.ArgumentError, "radius"),
+        (lambda x: P.simplex(x, float("nan")), ud.errors.ArgumentError, "total"),
+        (lambda x: P.halfspace(x, NORMAL[:1], 0.0), ud.errors.ShapeError, "normal"),
+        (lambda x: P.affine(x, A[:, :3], B), ud.errors.ShapeError, "matrix"),
+        (lambda x: P.polyhedron(x, A, None, B[:1]), ud.errors.ShapeError, "sides"),
+        (lambda x: P.transport(x, ROWS, COLUMNS), ud.errors.ShapeError, "rows and columns"),
+        (lambda x: P.simplex({}), ud.errors.TreeError, "no"),
+        (lambda x: P.intersection(), ud.errors.ArgumentError, "intersection"),
+        (lambda x: P.simplex("x"), ud.errors.NotAnArrayError, "x"),
+        (lambda x: P.simplex(1j * x), ud.errors.DTypeError, "complex"),
+        (lambda x: P.box_section(x, 1.0, 0.0, NORMAL, 0.0), ud.errors.ArgumentError, "lower"),
+        (lambda x: P.box(x, 1.0, 0.0), ud.errors.ArgumentError, "lower"),
+    ],
+)
+def test_what_is_no_set_or_no_point_is_refused(project, error, words):
+    with pytest.raises(error, match=words):
+        project(np.arange(6.0))
 
 
 PENALTIES = {

@@ -1,6 +1,7 @@
 """A backend with every operation, native or derived: what core works with."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,18 @@ class CompleteBackend:
         ``scan(f, init, xs, length, reverse) -> (carry, ys)`` with ``f(carry, slices) -> (carry, ys)``.
     jit : callable
         ``jit(f, *, has_aux=False, compiler=None) -> g``: the same function, compiled once for each kind of arrays.
+    checkpoint : callable
+        ``checkpoint(f) -> g``: the same function, of which a recording keeps the arguments and computes the rest again.
+    custom_jvp : callable
+        ``custom_jvp(f, rule) -> g`` with ``rule(primals, tangents) -> (outs, tangents_out)`` for its derivative.
+    custom_vjp : callable
+        ``custom_vjp(f, forward, backward) -> g`` with ``forward(*primals) -> (outs, residuals)`` and
+        ``backward(residuals, cotangents)``, which returns a cotangent for each primal.
+    host_callback : callable
+        ``host_callback(f, like, args) -> outs``: `f` of plain arrays from within a traced or compiled function; ``like()``
+        tells what it returns.
+    optimizer_step : callable
+        ``optimizer_step(method, params, grads, slots, scalars, *, donate) -> (params, slots)``, or NotImplemented.
     stop_gradient : callable
         ``stop_gradient(x) -> array``: the same values, a constant to every differentiation.
     taylor : callable
@@ -64,6 +77,8 @@ class CompleteBackend:
         ``linear_solve(matvec, constants, rhs, solve) -> x``: the solution of ``matvec(constants, x) == rhs``, real arrays of
         shape (n,), differentiable in constants and rhs. ``solve(apply, rhs)`` finds it for a linear function ``apply``, which
         is `matvec` at the constants or its transpose.
+    uncompiled : callable
+        ``uncompiled() -> context manager``: within it, the library compiles as little as it can.
     native : frozenset of str
         The operations that are the backend's own.
     """
@@ -113,6 +128,7 @@ class CompleteBackend:
         for op, derivation in derivations.items():
             setattr(self, op, natives.get(op) or partial(derivation, self))
         self.native = frozenset(natives)
+        self.uncompiled: Callable[[], AbstractContextManager[Any]] = getattr(backend, "uncompiled", nullcontext)
         self._derivations = derivations
         self._kinds: dict[Any, str] = {}
         self.differentiable: dict[Any, bool] = {}

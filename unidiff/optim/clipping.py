@@ -7,7 +7,7 @@ from typing import Any
 from unidiff._typing import Array
 from unidiff.errors import DTypeError
 from unidiff.optim.leaves import Leaves
-from unidiff.optim.optimizer import require, squared
+from unidiff.optim.optimizer import require, require_numbers, squared
 from unidiff.optim.transformations import Stateless
 
 __all__ = ["clip", "clip_by_global_norm", "clip_by_norm"]
@@ -20,6 +20,7 @@ class Clip(Stateless):
     limit: float
 
     def __post_init__(self) -> None:
+        require_numbers(self, "limit")
         require(self, "limit", self.limit > 0, "positive")
 
     def leaves(self, leaves: Leaves) -> Sequence[Array]:
@@ -65,6 +66,7 @@ class ClipByNorm(Stateless):
     eps: float = 0.0
 
     def __post_init__(self) -> None:
+        require_numbers(self, "limit", "eps")
         require(self, "limit", self.limit > 0, "positive")
         require(self, "eps", self.eps >= 0, "not negative")
 

@@ -8,7 +8,7 @@ from typing import Any
 from unidiff.errors import ArgumentError
 from unidiff.optim.optimizer import require
 from unidiff.optim.scalars import Rate, Scalar, cos, floating, maximum, minimum, where
-from unidiff.optim.schedules import Constant, Polynomial
+from unidiff.optim.schedules import Constant, Polynomial, pairs_of
 
 __all__ = ["Interpolated", "Joined", "OneCycle", "join", "warmup"]
 
@@ -35,7 +35,7 @@ class Interpolated:
     kind: str = "linear"
 
     def __post_init__(self) -> None:
-        points = tuple((float(at), float(value)) for at, value in self.points)
+        points = tuple(pairs_of(self, "points"))
         object.__setattr__(self, "points", points)
         require(self, "kind", self.kind in {"linear", "cosine"}, "'linear' or 'cosine'")
         require(self, "points", len(points) > 0 and list(points) == sorted(points, key=lambda p: p[0]), "pairs in order")

@@ -1,24 +1,124 @@
-"""Solutions as differentiable functions of the arguments, by the equation they satisfy."""
+"""Solutions as differentiable functions of the arrays of a problem, by the conditions they satisfy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import unidiff as ud
-from unidiff._typing import Tree
+from unidiff._typing import Array, Tree
+from unidiff.errors import ArgumentError, TracedConversionError
+from unidiff.optim.problem import Problem
 from unidiff.optim.result import Result
 
-__all__ = ["implicit"]
+__all__ = ["Conditions", "implicit"]
 
 
-def implicit(solve: Callable[..., Result], optimality: Callable[..., Tree], x0: Tree, args: Sequence[Any]) -> Result:
-    """Run a solver; the ``x`` of its result is differentiable in the arguments by ``optimality(x, *args) = 0``."""
-    found: list[Result] = []
+class Conditions(Protocol):
+    """Equations that a solution satisfies, in it and, where there are constraints, in multipliers."""
 
-    @ud.custom_root(optimality)
-    def solution(start: Tree, *parameters: Any) -> Tree:
-        found.append(solve(start, *parameters))
-        return found[-1].x
+    @property
+    def unknowns(self) -> Tree:
+        """The solution, and whatever else the equations are solved for."""
 
-    x = solution(x0, *args)
-    return replace(found[-1], x=x)
+    def solution(self, unknowns: Tree) -> Tree:
+        """Return the solution among the unknowns."""
+
+    def value(self, problem: Problem, x: Tree) -> Any:
+        """Return the ``fun`` of the result."""
+
+    def residual(self, problem: Problem, unknowns: Tree) -> Tree:
+        """Return what is zero, with as many real elements as the unknowns."""
+
+
+def implicit(
+    solve: Callable[[Tree, Problem], Result],
+    conditions: Callable[[Problem, Result], Conditions],
+    x0: Tree,
+    problem: Problem,
+) -> Result:
+    """Run a solver; ``x`` and ``fun`` of its result are differentiable by the arrays of the problem."""
+    found: list[tuple[Result, Conditions]] = []
+
+    def residual(unknowns: Tree, parameters: Tree) -> Tree:
+        return found[-1][1].residual(problem.at(parameters), unknowns)
+
+    @ud.custom_root(residual)
+    def root(start: Tree, parameters: Tree) -> Tree:
+        given = problem.at(parameters)
+        result = solve(start, given)
+        _refuse_traced((result.x, result.fun))
+        found.append((result, conditions(given, result)))
+        return found[-1][1].unknowns
+
+    try:
+        unknowns = root(x0, problem.parameters())
+    except Exception as error:
+        _explain(error, problem, x0)
+        raise
+    result, satisfied = found[-1]
+    x = satisfied.solution(unknowns)
+    value = satisfied.value(problem, x)
+    if _traced(value) or _has_functions(problem):
+        _refuse_closures(problem, x)
+    return replace(result, x=x, fun=value if _same_kind(value, result.fun) else result.fun)
+
+
+def _same_kind(value: Tree, other: Tree) -> bool:
+    """Tell whether all leaves are arrays, which numbers of a function that returns constants are not."""
+    return all(hasattr(a, "dtype") for a in ud.tree.leaves(value)) and all(hasattr(a, "dtype") for a in ud.tree.leaves(other))
+
+
+def _has_functions(problem: Problem) -> bool:
+    return problem.projection is not None or problem.prox is not None or bool(problem.constraints)
+
+
+def _traced(tree: Tree) -> bool:
+    """Tell whether a derivative is being taken through a leaf."""
+    return any(_differentiated(leaf) for leaf in ud.tree.leaves(tree) if hasattr(leaf, "dtype"))
+
+
+def _differentiated(x: Array) -> bool:
+    if 0 in x.shape:
+        return False
+    xp = ud.array_namespace(x)
+    entry = xp.reshape(x, (-1,))[:1]  # so that little is moved to the host
+    try:
+        ud.to_numpy(entry)
+    except TracedConversionError:
+        # What is batched or compiled has no value in this either, and raises again.
+        ud.to_numpy(ud.stop_gradient(entry))
+        return True
+    return False
+
+
+def _refuse_traced(values: Tree) -> None:
+    if _traced(values):
+        raise ArgumentError(
+            "A function of the problem closes over a value that a derivative is taken by, which the solution would not see: "
+            "pass it with args=, bind it with functools.partial, or ask for differentiate='unrolled'."
+        )
+
+
+def _explain(error: Exception, problem: Problem, x0: Tree) -> None:
+    """Raise what a function closes over where that may be the cause of an error, as it is on JAX."""
+    if isinstance(error, ArgumentError):
+        return
+    try:
+        _refuse_closures(problem, x0)
+    except ArgumentError as explanation:
+        raise explanation from error
+    except Exception:  # noqa: BLE001  # of the function: the first one is raised
+        return
+
+
+def _refuse_closures(problem: Problem, x: Tree) -> None:
+    """Raise where the functions return traced values though all their arguments are plain."""
+    plain = problem.at(ud.stop_gradient(problem.parameters()))
+    x = ud.stop_gradient(x)
+    values: list[Any] = [plain.value(x)]
+    if plain.projection is not None:
+        values.append(plain.projection(x))
+    if plain.prox is not None:
+        values.append(plain.prox(x, 1.0))
+    values += [c.fun(x, *c.args) for c in plain.constraints]
+    _refuse_traced(values)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import unidiff as ud
 from unidiff._typing import Array
-from unidiff.errors import ArgumentError
 from unidiff.optim.constraints import bound_vectors
 from unidiff.optim.descent import dot
+from unidiff.optim.limited_memory import checked_memory
 from unidiff.optim.line_search import LineSearch, Ray
 from unidiff.optim.more_thuente import MoreThuente
 from unidiff.optim.objective import Objective
@@ -35,6 +35,15 @@ class _Model(NamedTuple):
     pairs: int
 
 
+class _Box(NamedTuple):
+    """The bounds; whether there are any, and whether every variable has two."""
+
+    lower: Array
+    upper: Array
+    limited: bool
+    closed: bool
+
+
 def lbfgsb(
     objective: Objective,
     start: Array,
@@ -44,31 +53,31 @@ def lbfgsb(
     line_search: LineSearch | None = None,
 ) -> Iterator[Iterate]:
     """Yield the iterates; optimality is ``max |P(x - g) - x|``, with the projection P onto the bounds."""
-    if isinstance(memory, bool) or not isinstance(memory, int) or memory < 1:
-        raise ArgumentError(f"memory must be an integer of at least 1, but it is {memory!r:.200}.")
-    layout = objective.layout
+    memory, layout = checked_memory(memory), objective.layout
     lower, upper = bound_vectors(bounds, layout)
     search = line_search or MoreThuente(c1=1e-3, c2=0.9, xtol=0.1, maxiter=20)
     xp = layout.backend.namespace(start)
     point = objective(_clip(start, lower, upper))
-    (limited,) = read(xp.sum(xp.astype((lower > -math.inf) | (upper < math.inf), layout.dtype)))
-    model, first = _empty(layout, memory), True
+    model = _empty(layout, memory)
+    least, greatest = read(xp.min(xp.minimum(-lower, upper)), xp.max(xp.maximum(-lower, upper)))
+    box = _Box(lower, upper, least < math.inf, greatest < math.inf)
+    initial = True
     while True:
         (size,) = read(xp.max(xp.abs(_clip(point.x - point.gradient, lower, upper) - point.x)))
         yield Iterate(point, size, {"pairs": (model.s, model.y), "theta": model.theta})
-        new = _search(objective, search, point, model, (lower, upper), first, bool(limited))
+        new = _search(objective, search, point, model, box, initial)
         if new is None:
             if not model.pairs:
                 raise Stop(Status.LINE_SEARCH)
             model = _empty(layout, memory)
-            new = _search(objective, search, point, model, (lower, upper), first, bool(limited))
+            new = _search(objective, search, point, model, box, initial)
             if new is None:
                 raise Stop(Status.LINE_SEARCH)
         s, y = new.x - point.x, new.gradient - point.gradient
         curvature, square, down = read(dot(s, y), dot(y, y), dot(s, point.gradient))
         if curvature > layout.epsilon * -down:
             model = _with_pair(model, s, y, square / curvature, layout)
-        point, first = new, False
+        point, initial = new, False
 
 
 def _clip(x: Array, lower: Array, upper: Array) -> Array:
@@ -99,16 +108,9 @@ def _with_pair(model: _Model, s: Array, y: Array, theta: float, layout: Layout) 
     return _Model(theta, xp.concat([y, theta * s], axis=1), xp.linalg.inv(middle), s, y, count)
 
 
-def _search(
-    objective: Objective,
-    search: LineSearch,
-    point: Point,
-    model: _Model,
-    bounds: tuple[Array, Array],
-    first: bool,
-    limited: bool,
-) -> Point | None:
+def _search(objective: Objective, search: LineSearch, point: Point, model: _Model, box: _Box, initial: bool) -> Point | None:
     """Return what the line search finds on the way to the minimum of the model within the bounds."""
+    bounds = (box.lower, box.upper)
     cauchy, c, free = _cauchy(point, model, bounds)
     d = _subspace(point, model, bounds, cauchy, c, free) - point.x
     xp = ud.array_namespace(d)
@@ -119,15 +121,14 @@ def _search(
     slope, square, longest = read(dot(d, point.gradient), dot(d, d), xp.min(room))
     if not slope < 0:
         return None
-    longest = 1.0 if first and limited else max(longest, 0.0) if limited else math.inf
-    trial = min(1 / math.sqrt(square), longest) if first and not limited else min(1.0, longest)
+    # A step of length 1 is feasible, whatever rounding errors say.
+    longest = (1.0 if initial else max(longest, 1.0)) if box.limited else math.inf
+    trial = min(1 / math.sqrt(square), longest) if initial and not box.closed else 1.0
+    ray = Ray(objective, point, d, slope, longest, lambda x: _clip(x, *bounds))
     try:
-        found = search(Ray(objective, point, d, slope, longest), trial)
+        return (None if ray.drowned(trial) else search.search(ray, trial) or ray.best) or search(ray, trial)
     except Stop:
         return None
-    x = _clip(found.x, *bounds)  # rounding may leave the box
-    (left,) = read(xp.max(xp.abs(x - found.x)))
-    return found if not left else objective(x)
 
 
 def _cauchy(point: Point, model: _Model, bounds: tuple[Array, Array]) -> tuple[Array, Array, Array]:

@@ -6,6 +6,7 @@ objective or its gradient is not finite counts as too long.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from unidiff._typing import Array
@@ -28,19 +29,34 @@ class Ray:
         The derivative at 0 along the direction.
     longest : float
         The largest step allowed.
+    into : callable, optional
+        What brings a point back that rounding errors have moved out of where it should be.
     """
 
-    def __init__(self, objective: Objective, origin: Point, direction: Array, slope: float, longest: float = math.inf) -> None:
-        self.objective, self.origin, self.direction = objective, origin, direction
+    def __init__(
+        self,
+        objective: Objective,
+        origin: Point,
+        direction: Array,
+        slope: float,
+        longest: float = math.inf,
+        into: Callable[[Array], Array] | None = None,
+    ) -> None:
+        self.objective, self.origin, self.direction, self.into = objective, origin, direction, into
         self.f, self.slope, self.longest = origin.f, slope, longest
         self.best: Point | None = None
 
     def __call__(self, alpha: float) -> Point:
         """Return the point at a step."""
-        point = self.objective(self.origin.x + alpha * self.direction, self.direction)
+        x = self.origin.x + alpha * self.direction
+        point = self.objective(x if self.into is None else self.into(x), self.direction)
         if point.finite and point.f < self.f and (self.best is None or point.f < self.best.f):
             self.best = point
         return point
+
+    def drowned(self, alpha: float) -> bool:
+        """Tell whether the decrease that the slope promises for a step is within the rounding errors of the objective."""
+        return -self.slope * alpha <= 100 * self.objective.layout.epsilon * abs(self.f)
 
 
 class LineSearch(ABC):
@@ -55,8 +71,9 @@ class LineSearch(ABC):
         if not ray.slope < 0:
             raise Stop(Status.NOT_DESCENT)
         first = min(first, ray.longest)
-        found = self.search(ray, first)
-        if found is None and not isinstance(self, HagerZhang):
+        by_slopes = isinstance(self, HagerZhang)
+        found = self.search(ray, first) if by_slopes or not ray.drowned(first) else None
+        if found is None and not by_slopes:
             # Where the decrease is within the rounding errors of the objective, slopes still tell a good step.
             found = HagerZhang().search(ray, first)
         found = found or ray.best
@@ -113,6 +130,8 @@ class Armijo(LineSearch):
                 lowest = -ray.slope * alpha * alpha / (2 * (point.f - ray.f - ray.slope * alpha))
                 shorter = min(shorter, max(0.1 * alpha, lowest))
             alpha = shorter
+            if ray.drowned(alpha):
+                return None
         return None
 
 
@@ -256,15 +275,17 @@ class _Bracket:
 
     def __init__(self, rule: HagerZhang, ray: Ray) -> None:
         self.rule, self.ray, self.left = rule, ray, rule.maxiter
+        self.calls = 40 * rule.maxiter  # known trials may follow each other without end where numbers over- or underflow
         machine = 10 * ray.objective.layout.epsilon
         self.limit = ray.f + max(rule.epsilon, machine) * abs(ray.f)
         self.slopes: dict[float, tuple[float, float]] = {0.0: (ray.f, ray.slope)}
 
     def phi(self, alpha: float) -> tuple[float, float]:
         """Return value and slope at a step; leave the search where it is acceptable."""
-        if alpha in self.slopes:
+        self.calls -= 1
+        if alpha in self.slopes and self.calls > 0:
             return self.slopes[alpha]
-        if self.left <= 0:
+        if self.left <= 0 or self.calls <= 0:
             raise _OutOfTrialsError
         self.left -= 1
         point, rule, ray = self.ray(alpha), self.rule, self.ray

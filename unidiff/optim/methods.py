@@ -7,9 +7,12 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from unidiff._typing import Array
 from unidiff.errors import ArgumentError
+from unidiff.optim.names import known
+from unidiff.optim.objective import Objective
 from unidiff.optim.optimizer import Optimizer
-from unidiff.optim.result import Iterate
+from unidiff.optim.result import Iterate, Point
 from unidiff.optim.vector import Layout
 
 __all__ = ["METHODS", "Entry", "choose"]
@@ -39,6 +42,44 @@ class Entry:
         parameters = inspect.signature(self.generator).parameters.values()
         own = {self.constraint, *self.fixed}
         return sorted(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in own)
+
+    def iterates(self, objective: Objective, start: Array, options: Mapping[str, Any]) -> Iterator[Iterate]:
+        """Return the iterates of the method from a start."""
+        return self.generator(objective, start, **self.fixed, **options)
+
+
+@dataclass(frozen=True)
+class OwnEntry(Entry):
+    """A method that the caller wrote."""
+
+    given: Run | None = None
+
+    @cached_property
+    def generator(self) -> Run:
+        """The function of the caller."""
+        if self.given is None:
+            raise AssertionError("there is no entry without a function")
+        return self.given
+
+    def iterates(self, objective: Objective, start: Array, options: Mapping[str, Any]) -> Iterator[Iterate]:
+        """Return the iterates; a point alone stands for one whose measure of optimality is the size of its gradient."""
+        found = self.generator(objective, start, **options)
+        if not isinstance(found, Iterator):
+            raise ArgumentError(
+                f"The method {self.name} must be a generator function, which yields a point for each iteration, but it "
+                f"returned {found!r:.200}."
+            )
+        empty = True
+        for new in found:
+            if not isinstance(new, (Point, Iterate)):
+                raise ArgumentError(
+                    f"The method {self.name} must yield what objective(x) returns, or an Iterate of it, but it yielded "
+                    f"{new!r:.200}."
+                )
+            empty = False
+            yield Iterate(new, new.size) if isinstance(new, Point) else new
+        if empty:
+            raise ArgumentError(f"The method {self.name} yielded nothing; first of all it yields objective(start).")
 
 
 METHODS = {
@@ -78,16 +119,21 @@ def choose(method: Any, constraint: str | None, layout: Layout) -> Entry | Optim
         method = {"bounds": "l-bfgs-b", "projection": "projected-gradient", "prox": "fista"}.get(
             constraint or "", unconstrained
         )
+    if callable(method) and not isinstance(method, type):
+        if constraint is not None:
+            raise ArgumentError(f"A method of your own does not take {constraint}: bind it with functools.partial.")
+        return OwnEntry(getattr(method, "__name__", type(method).__name__), "", "", given=method)
     if not isinstance(method, str):
         raise ArgumentError(
-            f"method must be a name or an optimizer such as unidiff.optim.Adam(0.1), but it is {method!r:.200}."
+            "method must be a name, an optimizer such as unidiff.optim.Adam(0.1), or a generator function of your own, but it "
+            f"is {method!r:.200}."
         )
     name = method.lower()
     entry = METHODS.get(ALIASES.get(name, name))
     if entry is None:
         raise ArgumentError(
-            f"No method is called {method!r:.200}. Known are {', '.join(METHODS)}, any first-order optimizer of "
-            "unidiff.optim, and SciPy's methods as 'scipy:NAME'."
+            f"No method is called {method!r:.200}; {known(method, METHODS)}, any first-order optimizer of unidiff.optim, and "
+            "SciPy's methods as 'scipy:NAME'."
         )
     if constraint is not None and entry.constraint != constraint:
         able = [e.name for e in METHODS.values() if e.constraint == constraint]

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
-import unidiff as ud
 from unidiff._typing import Tree
 from unidiff.errors import ArgumentError
 from unidiff.optim import scipy_adapter
-from unidiff.optim.constraints import step_operator
+from unidiff.optim.conditions import minimum
 from unidiff.optim.descent import first_order
 from unidiff.optim.differentiable import implicit
 from unidiff.optim.driver import Callback, Rules, default_tolerance, run
 from unidiff.optim.methods import METHODS, Entry, choose
 from unidiff.optim.objective import Objective
 from unidiff.optim.optimizer import Optimizer
+from unidiff.optim.problem import Problem, constraint_list
 from unidiff.optim.result import Iterate, Result, Status
 from unidiff.optim.scipy_adapter import scipy_name
 from unidiff.optim.stationary import classify
@@ -46,7 +47,8 @@ def minimize(
     r"""Minimize a function of a pytree of arrays of any library.
 
     The computation stays on the library and device of `x0`; one handful of numbers goes to the host for each evaluation.
-    Gradients and Hessian products come from unidiff. The solution is differentiable by `args`.
+    Gradients and Hessian products come from unidiff. The solution is differentiable by `args`, `bounds`, the arguments of
+    `constraints`, and what `functools.partial` binds to one of the functions.
 
     Parameters
     ----------
@@ -56,22 +58,22 @@ def minimize(
         Where to start: arrays of real or complex floating dtypes, or Python floats.
     args : tuple
         Further arguments; anything else than a tuple stands for a single one.
-    method : str or Optimizer, optional
+    method : str, Optimizer or callable, optional
         "gradient-descent", "cg" (Polak-Ribière+, or Hager-Zhang with the option ``beta="hz"``), "bfgs", "l-bfgs", "l-bfgs-b",
         "newton", "newton-cg", "trust-ncg" (Steihaug), "trust-exact" (Moré-Sorensen), "natural-gradient", "projected-gradient",
-        "proximal-gradient", "fista", "mirror-descent"; an optimizer such as ``unidiff.optim.Adam(0.1)``; or one of SciPy as
-        "scipy:slsqp" (also plainly, where unidiff has none of the name). The default is "bfgs" up to 300
-        real parameters and "l-bfgs" beyond, and for `bounds` "l-bfgs-b", for `projection` "projected-gradient",
-        for `prox` "fista".
+        "proximal-gradient", "fista", "mirror-descent"; an optimizer such as ``unidiff.optim.Adam(0.1)``; one of SciPy as
+        "scipy:slsqp" (also plainly, where unidiff has none of the name); or a method of your own, see Notes. The default is
+        "bfgs" up to 300 real parameters and "l-bfgs" beyond, and for `bounds` "l-bfgs-b", for `projection`
+        "projected-gradient", for `prox` "fista".
     bounds : (lower, upper), optional
         Each a number, None, or a pytree like `x0` of arrays of shapes that broadcast to those of `x0`; infinite where there
-        is none.
+        is none. ``scipy.optimize.Bounds`` is taken too.
     projection : callable, optional
-        ``projection(x)`` returns the closest feasible point, such as `unidiff.optim.Simplex`.
+        ``projection(x)`` returns the closest feasible point, such as `unidiff.optim.projections.simplex`.
     prox : callable, optional
-        ``prox(x, step)`` returns the proximal point of a second term of the objective, such as `unidiff.optim.L1`.
+        ``prox(x, step)`` returns the proximal point of a second term of the objective, such as `unidiff.optim.proximal.l1`.
     constraints
-        For SciPy's methods, in SciPy's form, with functions of the pytree.
+        For SciPy's methods, in SciPy's form, with functions of the pytree: dicts, or ``scipy.optimize.NonlinearConstraint``.
     has_aux : bool, default False
         Whether `fun` returns a pair of its value and anything else, of which the result keeps the one at the solution.
     tol : float, optional
@@ -85,8 +87,9 @@ def minimize(
     callback : callable, optional
         ``callback(intermediate_result)`` after each iteration; ``StopIteration`` ends the run.
     differentiate : {"implicit", "unrolled"}, default "implicit"
-        How derivatives of ``x`` by `args` are computed: by the implicit function theorem at the solution, or through the
-        iterations, which are then part of the program.
+        How derivatives of ``x`` are computed: by the implicit function theorem at the solution, or through the iterations,
+        which are then part of the program. Under bounds and constraints the theorem holds for those that are active, with
+        multipliers that are not zero; where it does not hold since the equations are singular, the derivative is NaN.
 
     Returns
     -------
@@ -100,6 +103,8 @@ def minimize(
         If `x0` has leaves that are no floating arrays of one library and device.
     unidiff.errors.NonScalarOutputError
         If `fun` returns something else than one real number.
+    unidiff.errors.NotDifferentiableError
+        If a derivative is taken where an active bound or constraint has a multiplier of zero, which is a kink.
 
     Notes
     -----
@@ -107,6 +112,11 @@ def minimize(
     the result says so. The default line search is that of Moré and Thuente as in SciPy, and in float32 that of Hager and
     Zhang, whose approximate Wolfe conditions do not drown in rounding errors. J. Nocedal and S. Wright, Numerical
     Optimization, 2006.
+
+    A method of your own is a generator function ``method(objective, start, *, ...)``, whose keyword-only parameters are its
+    options. `start` and all points are vectors, whatever the structure of `x0`; ``objective(x)`` is a `unidiff.optim.Point`
+    with value and gradient. It yields the point of each iteration, from the start on; stopping rules, callback, trajectory, the
+    best point and the derivatives of the solution are those of all methods.
 
     Examples
     --------
@@ -121,79 +131,70 @@ def minimize(
     array([[0.5, 0. ],
            [0. , 0.5]])
     """
-    args = args if isinstance(args, tuple) else (args,)
     if differentiate not in {"implicit", "unrolled"}:
         raise ArgumentError(f"differentiate must be 'implicit' or 'unrolled', but it is {differentiate!r:.200}.")
-    constraint = _constraint(bounds=bounds, projection=projection, prox=prox)
-    own: dict[str, Any] = (
-        {constraint: {"bounds": bounds, "projection": projection, "prox": prox}[constraint]} if constraint else {}
-    )
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        bounds = (bounds.lb, bounds.ub)  # as SciPy's Bounds
+    restriction = _restriction(bounds=bounds, projection=projection, prox=prox)
+    args = args if isinstance(args, tuple) else (args,)
+    problem = Problem(fun, args, has_aux, bounds, projection, prox, constraint_list(constraints))
     layout = Layout(x0)
     foreign = scipy_name(method, METHODS)
     if foreign is not None:
-        solve = _scipy(foreign, fun, has_aux, bounds, constraints, tol, dict(options or {}), callback)
-        if constraint not in {None, "bounds"}:
-            raise ArgumentError(f"SciPy's methods do not take {constraint}; those that do are of unidiff.")
+        if restriction not in {None, "bounds"}:
+            raise ArgumentError(f"SciPy's methods do not take {restriction}; those that do are of unidiff.")
+        if differentiate == "unrolled":
+            raise ArgumentError("The iterations of SciPy's methods have no derivatives: differentiate='implicit' has.")
+        solve = _scipy(foreign, tol, dict(options or {}), callback)
     else:
-        if constraints:
+        if problem.constraints:
             raise ArgumentError("General constraints are for SciPy's methods: method='scipy:slsqp' or 'scipy:trust-constr'.")
-        chosen = choose(method, constraint, layout)
-        settings, common = _split(chosen, dict(options or {}))
+        chosen = choose(method, restriction, layout)
+        own, common = _split(chosen, dict(options or {}))
         rules = Rules(default_tolerance(layout) if tol is None else tol, **{k: v for k, v in common.items() if k in _RULES})
-        solve = _native(fun, has_aux, chosen, own | settings, rules, common, callback)
+        solve = _native(chosen, own, rules, common, callback, differentiate == "unrolled")
     if differentiate == "unrolled":
-        return solve(x0, *args)
-    if constraints:
-        # The equations of a constrained solution hold its multipliers, which SciPy does not return.
-        return solve(x0, *args)
-    optimality = _optimality(fun, has_aux, constraint, own)
-    result = implicit(solve, optimality, layout.unpack(layout.start()), args)
-    if any(hasattr(x, "dtype") for x in ud.tree.leaves(args)):
-        value = fun(result.x, *args)
-        result = replace(result, fun=value[0] if has_aux else value)
-    return result
+        return solve(x0, problem)
+    kind = {"exact": foreign not in scipy_adapter.INTERIOR, "on_simplex": method == "mirror-descent"}
+    return implicit(solve, partial(minimum, **kind), layout.unpack(layout.start()), problem)
 
 
 def _native(
-    fun: Callable[..., Any],
-    has_aux: bool,
     chosen: Entry | Optimizer,
     own: Mapping[str, Any],
     rules: Rules,
     common: Mapping[str, Any],
     callback: Callback | None,
+    unrolled: bool,
 ) -> Solve:
-    def solve(start: Tree, *args: Any) -> Result:
+    def solve(start: Tree, problem: Problem) -> Result:
         layout = Layout(start)
-        objective = Objective(fun, layout, args, has_aux, bool(common.get("jit", False)))
-        result = _solve(objective, layout, chosen, own, rules, callback)
+        jit = bool(common.get("jit", False))
+        objective = Objective(problem.fun, layout, problem.args, problem.has_aux, jit=jit, recorded=unrolled)
+        if layout.dimension == 0:
+            return _solve(objective, layout, METHODS["gradient-descent"], {}, rules, callback)
+        name = problem.restriction
+        given = {name: getattr(problem, name)} if name is not None else {}
+        result = _solve(objective, layout, chosen, {**given, **own}, rules, callback)
         return replace(result, stationary=classify(objective, layout, result, rules.tol)) if common.get("classify") else result
 
     return solve
 
 
-def _scipy(
-    name: str,
-    fun: Callable[..., Any],
-    has_aux: bool,
-    bounds: Any,
-    constraints: Any,
-    tol: float | None,
-    options: Mapping[str, Any],
-    callback: Callback | None,
-) -> Solve:
-    def solve(start: Tree, *args: Any) -> Result:
+def _scipy(name: str, tol: float | None, options: Mapping[str, Any], callback: Callback | None) -> Solve:
+    def solve(start: Tree, problem: Problem) -> Result:
         layout = Layout(start)
-        objective = Objective(fun, layout, args, has_aux)
-        return scipy_adapter.solve(
-            objective, layout, name, bounds=bounds, constraints=constraints, tol=tol, options=options, callback=callback
-        )
+        objective = Objective(problem.fun, layout, problem.args, problem.has_aux)
+        return scipy_adapter.solve(objective, layout, name, problem, tol=tol, options=options, callback=callback)
 
     return solve
 
 
-def _constraint(**given: Any) -> str | None:
+def _restriction(**given: Any) -> str | None:
     named = [name for name, value in given.items() if value is not None]
+    for name in named:
+        if name != "bounds" and not callable(given[name]):
+            raise ArgumentError(f"{name} must be a function, but it is {given[name]!r:.200}.")
     if len(named) > 1:
         raise ArgumentError(f"Only one of bounds, projection and prox can be given, but there are {' and '.join(named)}.")
     return named[0] if named else None
@@ -220,7 +221,7 @@ def _solve(
     if isinstance(chosen, Optimizer):
         iterates = first_order(objective, layout.start(), optimizer=chosen)
     else:
-        iterates = chosen.generator(objective, layout.start(), **chosen.fixed, **own)
+        iterates = chosen.iterates(objective, layout.start(), own)
 
     def describe(iterate: Iterate, nit: int, status: Status = Status.ITERATIONS, message: str = "") -> Result:
         point, b = iterate.point, layout.backend
@@ -237,22 +238,9 @@ def _solve(
             status=status,
             message=message or "The iteration goes on.",
             aux=point.aux,
-            state=iterate.state,
+            state=iterate.state() if callable(iterate.state) else iterate.state,
         )
 
     best, nit, status, message, path = run(iterates, describe, layout, rules, callback)
     return replace(describe(best, nit, status, message), trajectory=path)
 
-
-def _optimality(fun: Any, has_aux: bool, constraint: str | None, own: Mapping[str, Any]) -> Callable[..., Tree]:
-    """Return the equation that solutions satisfy: the gradient is zero, or a projected step leads nowhere."""
-    gradient = ud.grad(lambda x, *args: fun(x, *args)[0] if has_aux else fun(x, *args))
-    if constraint is None:
-        return gradient
-    move = step_operator(constraint, own[constraint])
-
-    def residual(x: Tree, *args: Any) -> Tree:
-        moved = move(ud.tree.map(lambda a, g: a - g, x, gradient(x, *args)))
-        return ud.tree.map(lambda a, c: a - c, moved, x)
-
-    return residual

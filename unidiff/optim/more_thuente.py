@@ -55,6 +55,7 @@ class MoreThuente(LineSearch):
     def search(self, ray: Ray, first: float) -> Point | None:
         """Return an acceptable point or None."""
         longest = min(ray.longest, 1e100)
+        line = self.c1 * ray.slope
         best = other = _Trial(0.0, ray.f, ray.slope)
         bracketed, first_stage = False, True
         width, older_width = longest, 2 * longest
@@ -65,11 +66,11 @@ class MoreThuente(LineSearch):
                 longest, alpha = alpha, best.alpha + 0.2 * (alpha - best.alpha)
                 most = min(most, longest)
                 continue
-            trial, line = _Trial(alpha, point.f, point.slope), self.c1 * ray.slope
             target = ray.f + alpha * line
-            first_stage = first_stage and not (trial.f <= target and trial.slope >= 0)
-            if trial.f <= target and abs(trial.slope) <= -self.c2 * ray.slope:
+            if point.f <= target and abs(point.slope) <= -self.c2 * ray.slope:
                 return point
+            trial = _Trial(alpha, point.f, point.slope)
+            first_stage = first_stage and not (trial.f <= target and trial.slope >= 0)
             if alpha == longest and trial.f <= target and trial.slope <= line:
                 return point
             if bracketed and (not least < alpha < most or most - least <= self.xtol * most):

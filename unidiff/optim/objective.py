@@ -24,17 +24,26 @@ class Objective:
     has_aux : bool
     jit : bool
         Whether to compile objective and gradient.
+    recorded : bool
+        Whether the iterations themselves are to be differentiated.
     """
 
     def __init__(
-        self, fun: Callable[..., Any], layout: Layout, args: Sequence[Any], has_aux: bool = False, jit: bool = False
+        self,
+        fun: Callable[..., Any],
+        layout: Layout,
+        args: Sequence[Any],
+        has_aux: bool = False,
+        *,
+        jit: bool = False,
+        recorded: bool = False,
     ) -> None:
         if not callable(fun):
             raise ArgumentError(f"fun must be a function of x and the arguments, but it is {fun!r:.200}.")
         self.layout, self.args, self.has_aux = layout, tuple(args), has_aux
-        self.fun = fun
+        self.fun, self.recorded = fun, recorded
         self.nfev = self.njev = self.nhev = 0
-        value_and_grad = ud.value_and_grad(fun, has_aux=has_aux, backend=layout.backend.name)
+        value_and_grad = ud.value_and_grad(fun, has_aux=has_aux)
         self._value_and_grad = ud.jit(value_and_grad) if jit else value_and_grad
 
     def scalar(self, x: Tree, *args: Any) -> Array:
@@ -47,12 +56,11 @@ class Objective:
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         value, aux = out if self.has_aux else (out, None)
         g = self.layout.pack(gradient, "gradient")
-        xp = ud.array_namespace(z, g)
-        if str(value.dtype) != str(g.dtype):
+        xp = self.layout.backend.namespace(g)
+        if value.dtype != g.dtype:
             value = ud.array_namespace(value).astype(value, g.dtype)
         size = xp.max(xp.abs(g)) if g.shape[0] else xp.sum(g)
-        slope = xp.sum(g * direction) if direction is not None else size
-        f, size, slope = read(value, size, slope)
+        f, size, slope = read(value, size, size if direction is None else g @ direction)
         return Point(z, value, g, f, size, slope, aux)
 
     def value(self, z: Array) -> float:

@@ -124,6 +124,15 @@ def require(owner: Any, name: str, ok: bool, wanted: str) -> None:
         raise ArgumentError(f"{name} of {type(owner).__name__} must be {wanted}, but it is {getattr(owner, name)!r}.")
 
 
+def require_numbers(owner: Any, *names: str, whole: tuple[str, ...] = ()) -> None:
+    """Raise ArgumentError where a hyperparameter is no finite number, or is to be whole and is not."""
+    for name in (*names, *whole):
+        value = getattr(owner, name)
+        number = _is_real(value) and math.isfinite(value)
+        require(owner, name, number, "a finite number")
+        require(owner, name, name not in whole or value == int(value), "a whole number")
+
+
 def squared(xp: Namespace, x: Array) -> Array:
     """Return ``|x|**2``, which is real for complex arrays, too."""
     if xp.isdtype(x.dtype, "real floating"):
@@ -209,6 +218,8 @@ class Method(Optimizer):
     def rate(self, step: Scalar, scale: Scalar = 1.0) -> Scalar:
         """Return the learning rate after that many steps."""
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
+        if not isinstance(rate, (int, float)) and not hasattr(rate, "dtype"):
+            raise ArgumentError(f"The learning rate of {type(self).__name__} at step {step} is {rate!r:.200}, not a number.")
         return rate if is_one(scale) else rate * scale
 
     def init(self, params: Tree) -> State:
@@ -255,12 +266,16 @@ class Method(Optimizer):
         del value
         leaves = collect(params, grads)
         slots, scalars, new = self._prepare(leaves, state, scale)
-        stepped = self._native(leaves, slots, scalars, donate)
-        if stepped is NotImplemented:
-            changes, slots = self._reference(leaves, slots, scalars)
-            moved: Sequence[Array] = [_whole(leaves.backend, p + u) for p, u in zip(leaves.params, changes, strict=True)]
-        else:
-            moved, slots = stepped
+        try:
+            stepped = self._native(leaves, slots, scalars, donate)
+            if stepped is NotImplemented:
+                changes, slots = self._reference(leaves, slots, scalars)
+                moved: Sequence[Array] = [_whole(leaves.backend, p + u) for p, u in zip(leaves.params, changes, strict=True)]
+            else:
+                moved, slots = stepped
+        except Exception:
+            leaves.same_device()
+            raise
         return leaves.build(moved), self._state(leaves, slots, new)
 
     def _accept(self, leaves: Leaves) -> None:

@@ -261,7 +261,7 @@ def compare(runs: Mapping[str, Mapping[str, Sequence[float]]], *, axes: Any = No
     Raises
     ------
     unidiff.errors.ArgumentError
-        If there is no run.
+        If there is no run, or one lacks its losses.
     unidiff.errors.UnsupportedOperationError
         If matplotlib is not installed.
 
@@ -276,6 +276,9 @@ def compare(runs: Mapping[str, Mapping[str, Sequence[float]]], *, axes: Any = No
     """
     if not runs:
         raise ArgumentError("There is no run to draw.")
+    for name, run in runs.items():
+        if "fun" not in run:
+            raise ArgumentError(f"A run has 'fun', as record returns it; {name!r} has {sorted(run)}.")
     axes = _axes(axes)
     for k, (name, run) in enumerate(runs.items()):
         _curve(axes, run["fun"], optimum, name, _STYLES[k % len(_STYLES)])

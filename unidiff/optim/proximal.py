@@ -9,7 +9,8 @@ from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
-from unidiff.optim.projections import on_vectors, simplex
+from unidiff.optim.projections import simplex
+from unidiff.optim.projections.vectors import on_vectors
 
 __all__ = [
     "conjugate",

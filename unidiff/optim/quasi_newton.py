@@ -1,11 +1,11 @@
 """BFGS and L-BFGS."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from unidiff._typing import Array
-from unidiff.errors import ArgumentError
 from unidiff.optim.descent import dot, first_trial, line_search_for
+from unidiff.optim.limited_memory import Pairs, RecordedPairs, checked_memory
 from unidiff.optim.line_search import LineSearch, Ray
 from unidiff.optim.objective import Objective
 from unidiff.optim.result import Iterate, Point, Status, Stop
@@ -43,8 +43,12 @@ def bfgs(
 
 def _searched(search: LineSearch, objective: Objective, point: Point, d: Array, before: float | None) -> Point | None:
     """Return what the line search finds along a direction, or None; the first trial is 1 / |d| where no past is given."""
-    slope, square = read(dot(d, point.gradient), dot(d, d))
-    first = first_trial(point.f, before, slope) if before is not None else 1 / math.sqrt(square) if square else 1.0
+    if before is None:
+        slope, square = read(dot(d, point.gradient), dot(d, d))
+        first = 1 / math.sqrt(square) if square else 1.0
+    else:
+        (slope,) = read(dot(d, point.gradient))
+        first = first_trial(point.f, before, slope)
     try:
         return search(Ray(objective, point, d, slope), first)
     except Stop:
@@ -61,40 +65,23 @@ def _updated(inverse: Array, s: Array, y: Array, curvature: float) -> Array:
 
 
 def lbfgs(objective: Objective, start: Array, *, memory: int = 10, line_search: LineSearch | None = None) -> Iterator[Iterate]:
-    """Yield the iterates of L-BFGS with the two-loop recursion (Nocedal & Wright, algorithms 7.4 and 7.5)."""
-    if isinstance(memory, bool) or not isinstance(memory, int) or memory < 1:
-        raise ArgumentError(f"memory must be an integer of at least 1, but it is {memory!r:.200}.")
+    """Yield the iterates of L-BFGS (Nocedal & Wright, algorithm 7.5)."""
     layout = objective.layout
+    pairs = (RecordedPairs if objective.recorded else Pairs)(layout, checked_memory(memory))
     search = line_search_for(layout, line_search)
     point = objective(start)
-    pairs: list[tuple[Array, Array, float]] = []
-    gamma = 1.0
     while True:
-        yield Iterate(point, point.size, {"pairs": tuple((s, y) for s, y, _ in pairs), "gamma": gamma})
-        new = _searched(search, objective, point, -1.0 * _two_loops(pairs, gamma, point.gradient), math.inf if pairs else None)
+        yield Iterate(point, point.size, pairs.state)
+        new = _searched(search, objective, point, pairs.direction(point.gradient), math.inf if pairs else None)
         if new is None:
             if not pairs:
                 raise Stop(Status.LINE_SEARCH)
-            pairs = []
+            pairs.clear()
             new = _searched(search, objective, point, -1.0 * point.gradient, None)
             if new is None:
                 raise Stop(Status.LINE_SEARCH)
         s, y = new.x - point.x, new.gradient - point.gradient
         curvature, square = read(dot(s, y), dot(y, y))
         if curvature > layout.epsilon * square:
-            kept = pairs[-(memory - 1) :] if memory > 1 else []
-            pairs, gamma = [*kept, (s, y, 1 / curvature)], curvature / square
+            pairs.add(s, y, curvature, square)
         point = new
-
-
-def _two_loops(pairs: Sequence[tuple[Array, Array, float]], gamma: float, g: Array) -> Array:
-    """Return the product of the inverse Hessian with a vector, without a transfer to the host."""
-    weights = []
-    for s, y, rho in reversed(pairs):
-        weight = rho * dot(s, g)
-        g = g - weight * y
-        weights.append(weight)
-    g = gamma * g if pairs else g
-    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-        g = g + (weight - rho * dot(y, g)) * s
-    return g

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from math import inf
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from unidiff._typing import Array, Tree
 
-__all__ = ["Result", "Status"]
+__all__ = ["LeastSquaresResult", "Result", "Status"]
 
 
 class Status(Enum):
@@ -100,9 +102,70 @@ class Result:
         return [f.name for f in fields(self)]
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
-    """A vector with the objective and its gradient there; the floats are their values on the host, read all at once."""
+@dataclass
+class LeastSquaresResult(Result):
+    """The outcome of a fit.
+
+    Parameters
+    ----------
+    cost : array
+        What is minimized: half the sum of squares, or of a loss.
+    active_mask : pytree of array or None
+        Where lower (-1) and upper (1) bounds hold, in the structure of `x`; None without bounds.
+
+    Notes
+    -----
+    All other fields are those of `Result`.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> result = ud.least_squares(lambda x: x - 2.0, np.zeros(2), bounds=(0.0, 1.0))
+    >>> result.active_mask, round(float(result.cost), 6)
+    (array([1, 1]), 1.0)
+    """
+
+    cost: Any = None
+    active_mask: Any = None
+
+    @property
+    def grad(self) -> Tree:
+        """The gradient of the cost, as SciPy calls it."""
+        return self.jac
+
+
+class Point(NamedTuple):
+    """A vector with the objective and its gradient there, and what is known of them on the host.
+
+    Parameters
+    ----------
+    x : array
+        Of shape (n,).
+    value : array
+        Of shape ().
+    gradient : array
+        Of shape (n,).
+    f : float
+        The value.
+    size : float
+        The largest entry of the gradient in magnitude.
+    slope : float
+        The derivative along the direction that was asked for.
+    aux : pytree
+        What the function returned besides.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> def fixed_steps(objective, start, *, step=0.1):
+    ...     point = objective(start)
+    ...     while True:
+    ...         yield point
+    ...         point = objective(point.x - step * point.gradient)
+    >>> result = ud.minimize(lambda p: (p["w"] ** 2).sum(), {"w": np.ones(2)}, method=fixed_steps, options={"step": 0.4})
+    >>> result.success, result.nit
+    (True, 8)
+    """
 
     x: Array
     value: Array
@@ -115,11 +178,10 @@ class Point:
     @property
     def finite(self) -> bool:
         """Whether objective and gradient are."""
-        return abs(self.f) < float("inf") and self.size < float("inf")
+        return abs(self.f) < inf and self.size < inf
 
 
-@dataclass(frozen=True, eq=False)
-class Iterate:
+class Iterate(NamedTuple):
     """What a method yields after each iteration.
 
     Parameters
@@ -127,15 +189,28 @@ class Iterate:
     point : Point
     optimality : float
         What is compared with the tolerance.
-    state : dict
+    state : dict, or callable that returns one
         What the method knows.
     monotone : bool
         Whether a lower objective is a better point, so that the best one may be an earlier one.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> def newton(objective, start):
+    ...     point = objective(start)
+    ...     while True:
+    ...         h = objective.hessian(point.x)
+    ...         yield ud.optim.Iterate(point, point.size, {"hessian": h})
+    ...         point = objective(point.x - np.linalg.solve(h, point.gradient))
+    >>> ud.minimize(lambda x: (x**2).sum(), np.ones(2), method=newton).state["hessian"]
+    array([[2., 0.],
+           [0., 2.]])
     """
 
     point: Point
     optimality: float
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: Any = MappingProxyType({})
     monotone: bool = True
 
 

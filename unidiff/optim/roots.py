@@ -6,9 +6,13 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.conditions import Equation
 from unidiff.optim.driver import Callback, default_tolerance
+from unidiff.optim.gauss_newton import backtrack, levenberg_marquardt, require_finite
+from unidiff.optim.names import known
+from unidiff.optim.problem import Problem
 from unidiff.optim.result import Iterate, Result, Status, Stop
-from unidiff.optim.squares import backtrack, levenberg_marquardt, split_options
+from unidiff.optim.squares import split_options
 from unidiff.optim.system import System, solve_system
 from unidiff.optim.vector import Layout, read
 
@@ -86,14 +90,12 @@ def root(
     generator, names = _named(methods, method, "root")
     rules, own = split_options(options, names, lambda: default_tolerance(Layout(x0)) ** 2, tol)
 
-    def residuals(x: Tree, *parameters: Any) -> Tree:
-        out = fun(x, *parameters)
-        return out[0] if has_aux else out
+    problem = Problem(fun, _tuple(args), has_aux)
 
-    return solve_system(
-        generator, lambda layout, p: System(fun, layout, p, has_aux, square=True), residuals, x0, _tuple(args), rules, own,
-        callback, differentiate,
-    )  # fmt: skip
+    def system(layout: Layout, given: Problem) -> System:
+        return System(given.fun, layout, given.args, has_aux, square=True)
+
+    return solve_system(generator, system, lambda _, result: Equation(result), x0, problem, rules, own, callback, differentiate)
 
 
 def fixed_point(
@@ -160,15 +162,30 @@ def fixed_point(
     generator, names = _named(methods, method, "fixed_point")
     rules, own = split_options(options, names, lambda: default_tolerance(Layout(x0)) ** 2, tol)
 
-    def residuals(x: Tree, *parameters: Any) -> Tree:
-        layout = Layout(x, "x")
-        change = layout.pack(fun(x, *parameters), "result of the function") - layout.pack(x, "x")
-        return layout.unpack(change)
+    def system(layout: Layout, given: Problem) -> System:
+        return System(_change, layout, (given.fun, *given.args), square=True)
 
     return solve_system(
-        generator, lambda layout, p: System(residuals, layout, p, square=True), residuals, x0, _tuple(args), rules, own,
-        callback, differentiate,
+        generator, system, lambda _, result: _FixedPoint(result), x0, Problem(fun, _tuple(args)), rules, own, callback,
+        differentiate,
     )  # fmt: skip
+
+
+def _change(x: Tree, fun: Callable[..., Any], *args: Any) -> Tree:
+    layout = Layout(x, "x")
+    return layout.unpack(layout.pack(fun(x, *args), "result of the function") - layout.pack(x, "x"))
+
+
+class _FixedPoint(Equation):
+    """The function changes nothing."""
+
+    def value(self, problem: Problem, x: Tree) -> Tree:
+        """Return the change."""
+        return _change(x, problem.fun, *problem.args)
+
+    def residual(self, problem: Problem, unknowns: Tree) -> Tree:
+        """Return the change."""
+        return self.value(problem, unknowns)
 
 
 def _tuple(args: Any) -> tuple[Any, ...]:
@@ -178,16 +195,23 @@ def _tuple(args: Any) -> tuple[Any, ...]:
 def _named(methods: Mapping[str, Any], method: Any, owner: str) -> Any:
     key = method.lower() if isinstance(method, str) else method
     if key not in methods:
-        raise ArgumentError(f"No method of {owner} is called {method!r:.200}; known are {', '.join(methods)}.")
+        raise ArgumentError(f"No method of {owner} is called {method!r:.200}; {known(method, methods)}.")
     return methods[key]
+
+
+def _inverse(system: System, z: Array) -> Array:
+    """Return the pseudo-inverse of the Jacobian."""
+    j = system.jacobian(z)
+    xp = system.layout.backend.namespace(j)
+    require_finite(xp.sum(xp.abs(j)))
+    return xp.linalg.pinv(j)
 
 
 def _newton(system: System, start: Array) -> Iterator[Iterate]:
     point = system(start)
-    xp = system.layout.backend.namespace(start)
     while True:
         yield Iterate(point, point.size)
-        h = -1.0 * (xp.linalg.pinv(system.jacobian(point.x)) @ point.gradient)
+        h = -1.0 * (_inverse(system, point.x) @ point.gradient)
         point = backtrack(system, point, h, -2 * point.f)
 
 
@@ -205,14 +229,15 @@ def _broyden(system: System, start: Array) -> Iterator[Iterate]:
     """Broyden's good method on the inverse, with a fresh Jacobian where the step does not lower the residual."""
     point = system(start)
     xp = system.layout.backend.namespace(start)
-    inverse, fresh = xp.linalg.pinv(system.jacobian(start)), True
+    inverse, fresh = None, True
     while True:
         yield Iterate(point, point.size)
+        inverse = _inverse(system, point.x) if inverse is None else inverse
         h = -1.0 * (inverse @ point.gradient)
         new = system(point.x + h)
         if not (new.finite and new.f < point.f):
             if not fresh:
-                inverse, fresh = xp.linalg.pinv(system.jacobian(point.x)), True
+                inverse, fresh = _inverse(system, point.x), True
                 h = -1.0 * (inverse @ point.gradient)
             new = backtrack(system, point, h, -2 * point.f)
             h = new.x - point.x

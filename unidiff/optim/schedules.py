@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unidiff.optim.optimizer import require
+from unidiff.errors import ArgumentError
+from unidiff.optim.optimizer import require, require_numbers
 from unidiff.optim.scalars import Scalar, cos, floating, floor, maximum, minimum, power, where
 
 __all__ = ["Constant", "Cosine", "CosineRestarts", "Exponential", "PiecewiseConstant", "Polynomial", "Step"]
@@ -31,6 +32,9 @@ class Constant:
     """
 
     value: float
+
+    def __post_init__(self) -> None:
+        require_numbers(self, "value")
 
     def __call__(self, step: Scalar) -> Scalar:
         """Return the value at a step."""
@@ -62,6 +66,7 @@ class Step:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        require_numbers(self, "initial", "factor", whole=("every",))
         require(self, "every", self.every >= 1, "at least 1")
         require(self, "factor", self.factor > 0, "positive")
 
@@ -92,8 +97,10 @@ class PiecewiseConstant:
     factors: Any
 
     def __post_init__(self) -> None:
-        pairs = self.factors.items() if isinstance(self.factors, Mapping) else self.factors
-        object.__setattr__(self, "factors", tuple(sorted((int(at), float(factor)) for at, factor in pairs)))
+        require_numbers(self, "initial")
+        pairs = pairs_of(self, "factors")
+        require(self, "factors", all(at == int(at) for at, _ in pairs), "pairs of a whole number and a factor")
+        object.__setattr__(self, "factors", tuple(sorted((int(at), factor) for at, factor in pairs)))
 
     def __call__(self, step: Scalar) -> Scalar:
         """Return the value at a step."""
@@ -136,6 +143,7 @@ class Exponential:
     end: float | None = None
 
     def __post_init__(self) -> None:
+        require_numbers(self, "initial", "rate", *(() if self.end is None else ("end",)), "every", whole=("begin",))
         require(self, "rate", self.rate > 0, "positive")
         require(self, "every", self.every >= 1, "at least 1")
 
@@ -175,6 +183,7 @@ class Polynomial:
     begin: int = 0
 
     def __post_init__(self) -> None:
+        require_numbers(self, "initial", "end", "power", whole=("steps", "begin"))
         require(self, "steps", self.steps >= 1, "at least 1")
         require(self, "power", self.power > 0, "positive")
 
@@ -217,6 +226,7 @@ class Cosine:
     hold: bool = True
 
     def __post_init__(self) -> None:
+        require_numbers(self, "initial", "end", "exponent", whole=("steps",))
         require(self, "steps", self.steps >= 1, "at least 1")
         require(self, "exponent", self.exponent > 0, "positive")
 
@@ -258,6 +268,7 @@ class CosineRestarts:
     end: float = 0.0
 
     def __post_init__(self) -> None:
+        require_numbers(self, "initial", "end", "factor", whole=("period",))
         require(self, "period", self.period >= 1, "at least 1")
         require(self, "factor", self.factor >= 1 and self.factor == int(self.factor), "a whole number from 1 on")
 
@@ -277,3 +288,14 @@ class CosineRestarts:
 def _whole_logarithm(x: Scalar, base: int) -> Scalar:
     """Return how often the base goes into a number, by comparison, which rounding cannot upset."""
     return sum(where(x >= float(base) ** n, 1, 0) for n in range(1, int(53 / math.log2(base)) + 1))
+
+
+def pairs_of(owner: Any, name: str) -> list[tuple[float, float]]:
+    """Return the pairs of finite numbers that a hyperparameter is made of, or raise that it is not."""
+    given = getattr(owner, name)
+    try:
+        pairs = [(float(at), float(value)) for at, value in (given.items() if isinstance(given, Mapping) else given)]
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} of {type(owner).__name__} must be pairs of numbers, but it is {given!r:.200}.") from error
+    require(owner, name, all(math.isfinite(a) for pair in pairs for a in pair), "pairs of finite numbers")
+    return pairs

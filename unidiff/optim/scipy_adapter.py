@@ -12,7 +12,9 @@ from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError, UnsupportedOperationError
 from unidiff.optim.constraints import bound_vectors
 from unidiff.optim.driver import Callback
+from unidiff.optim.names import known
 from unidiff.optim.objective import Objective
+from unidiff.optim.problem import Constraint, Problem
 from unidiff.optim.result import Result, Status
 from unidiff.optim.vector import Layout, flat
 
@@ -35,6 +37,10 @@ NAMES = {
     "trust-exact": "trust-exact",
     "trust-krylov": "trust-krylov",
 }
+INTERIOR = {"trust-constr", "cobyla", "cobyqa"}
+"""Methods whose iterates are at their bounds but approximately."""
+CONSTRAINED = {"slsqp", "trust-constr", "cobyla", "cobyqa"}
+BOUNDED = {*CONSTRAINED, "nelder-mead", "powell", "l-bfgs-b", "tnc"}
 GRADIENT_FREE = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 HESSIAN = {"dogleg", "trust-exact"}
 HESSIAN_PRODUCT = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
@@ -48,7 +54,7 @@ def scipy_name(method: Any, ours: Mapping[str, Any]) -> str | None:
     if name.startswith("scipy:"):
         name = name.removeprefix("scipy:")
         if name not in NAMES:
-            raise ArgumentError(f"SciPy has no method {name!r:.200}; known are {', '.join(NAMES)}.")
+            raise ArgumentError(f"SciPy has no method {name!r:.200}; {known(name, NAMES)}.")
         return name
     return name if name in NAMES and name not in ours else None
 
@@ -57,9 +63,8 @@ def solve(
     objective: Objective,
     layout: Layout,
     name: str,
+    problem: Problem,
     *,
-    bounds: Any,
-    constraints: Any,
     tol: float | None,
     options: Mapping[str, Any],
     callback: Callback | None,
@@ -69,7 +74,10 @@ def solve(
         optimize = import_module("scipy.optimize")
     except ImportError as error:
         raise UnsupportedOperationError(f"The method 'scipy:{name}' needs SciPy: pip install scipy.") from error
-    side = _Side(objective, layout)
+    for given, able, what in ((problem.bounds, BOUNDED, "bounds"), (problem.constraints or None, CONSTRAINED, "constraints")):
+        if given is not None and name not in able:
+            raise ArgumentError(f"SciPy's method {NAMES[name]} takes no {what}; those that do are {', '.join(sorted(able))}.")
+    side = _Side(objective, layout, hessians=name == "trust-constr")
     settings: dict[str, Any] = {"method": NAMES[name], "tol": tol, "options": dict(options)}
     if name not in GRADIENT_FREE:
         settings["jac"] = True
@@ -77,12 +85,11 @@ def solve(
         settings["hess"] = side.hessian
     if name in HESSIAN_PRODUCT:
         settings["hessp"] = side.hvp
-    if bounds is not None:
-        lower, upper = (ud.to_numpy(v).astype("float64") for v in bound_vectors(bounds, layout))
+    if problem.bounds is not None:
+        lower, upper = (side.here(v) for v in bound_vectors(problem.bounds, layout))
         settings["bounds"] = optimize.Bounds(lower, upper)
-    given = [constraints] if isinstance(constraints, Mapping) else list(constraints)
-    if given:
-        settings["constraints"] = [side.constraint(c, optimize if name == "trust-constr" else None) for c in given]
+    if problem.constraints:
+        settings["constraints"] = [side.constraint(c, optimize) for c in problem.constraints]
     if callback is not None:
         settings["callback"] = side.callback(callback)
     fun = side.value if name in GRADIENT_FREE else side.value_and_gradient
@@ -93,8 +100,9 @@ def solve(
 class _Side:
     """The objective as SciPy sees it: functions of float64 vectors of NumPy."""
 
-    def __init__(self, objective: Objective, layout: Layout) -> None:
-        self.objective, self.layout = objective, layout
+    def __init__(self, objective: Objective, layout: Layout, hessians: bool) -> None:
+        self.objective, self.layout, self.hessians = objective, layout, hessians
+        self.best: tuple[float, Any] = (float("inf"), None)
 
     def there(self, z: Any) -> Array:
         """Return a vector of NumPy as one of the library, dtype and device of the start."""
@@ -105,11 +113,19 @@ class _Side:
         return ud.to_numpy(z).astype("float64")
 
     def value(self, z: Any) -> float:
-        return self.objective.value(self.there(z))
+        f = self.objective.value(self.there(z))
+        self.note(f, z)
+        return f
 
     def value_and_gradient(self, z: Any) -> tuple[float, Any]:
         point = self.objective(self.there(z))
+        self.note(point.f, z)
         return point.f, self.here(point.gradient)
+
+    def note(self, f: float, z: Any) -> None:
+        """Keep the best point that was met."""
+        if -float("inf") < f < self.best[0]:
+            self.best = (f, z.copy())
 
     def hessian(self, z: Any) -> Any:
         return self.here(self.objective.hessian(self.there(z)))
@@ -117,14 +133,11 @@ class _Side:
     def hvp(self, z: Any, v: Any) -> Any:
         return self.here(self.objective.hvp(self.there(z))(self.there(v)))
 
-    def constraint(self, given: Any, optimize: Any) -> Any:
-        """Return a constraint ``{"type", "fun", "args"}`` on pytrees as one on vectors, with its derivatives."""
-        if not isinstance(given, Mapping) or "fun" not in given or given.get("type") not in {"eq", "ineq"}:
-            raise ArgumentError(f"A constraint is a dict with 'type': 'eq' or 'ineq' and 'fun', but it is {given!r:.200}.")
-        args = given.get("args", ())
+    def constraint(self, given: Constraint, optimize: Any) -> Any:
+        """Return a constraint on pytrees as one on vectors, with its derivatives."""
 
         def vector(z: Array) -> Array:
-            return flat(given["fun"](self.layout.unpack(z), *args), self.layout)
+            return flat(given.fun(self.layout.unpack(z), *given.args), self.layout)
 
         def weighted(z: Array, weights: Array) -> Array:
             values = vector(z)
@@ -141,10 +154,10 @@ class _Side:
         def hessian_there(z: Any, weights: Any) -> Any:
             return self.here(hessian(self.there(z), self.there(weights)))
 
-        if optimize is None:
-            return {"type": given["type"], "fun": value_there, "jac": jacobian_there}
-        upper = 0.0 if given["type"] == "eq" else float("inf")
-        return optimize.NonlinearConstraint(value_there, 0.0, upper, jac=jacobian_there, hess=hessian_there)
+        lower, upper = (self.here(a) if hasattr(a, "dtype") else a for a in (given.lower, given.upper))
+        # SciPy warns where it makes no use of the Hessian.
+        second = {"hess": hessian_there} if self.hessians else {}
+        return optimize.NonlinearConstraint(value_there, lower, upper, jac=jacobian_there, **second)
 
     def callback(self, callback: Callback) -> Callable[..., Any]:
         count = [0]
@@ -159,6 +172,10 @@ class _Side:
         """Return SciPy's result in the structure, library, dtypes and device of the start."""
         layout = self.layout
         point = self.objective(self.there(found.x))
+        if not point.finite and self.best[1] is not None:
+            point = self.objective(self.there(self.best[1]))
+            found["success"] = False
+            self.objective.nfev, self.objective.njev = self.objective.nfev - 1, self.objective.njev - 1
         self.objective.nfev, self.objective.njev = self.objective.nfev - 1, self.objective.njev - 1
         success = bool(found.get("success", False)) and point.finite
         x: Tree = layout.copied(point.x)

@@ -1,32 +1,46 @@
-"""`unidiff.least_squares`: Gauss-Newton and Levenberg-Marquardt."""
+"""`unidiff.least_squares`: sums of squares, under bounds and with robust losses too."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import unidiff as ud
-from unidiff._typing import Array, Namespace, Tree
+from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.conditions import minimum
+from unidiff.optim.constraints import bound_leaves, bound_vectors
+from unidiff.optim.differentiable import Conditions
 from unidiff.optim.driver import Callback, Rules, default_tolerance
-from unidiff.optim.result import Iterate, Point, Result, Status, Stop
+from unidiff.optim.gauss_newton import gauss_newton, levenberg_marquardt
+from unidiff.optim.losses import Loss
+from unidiff.optim.names import known
+from unidiff.optim.problem import Problem
+from unidiff.optim.result import Iterate, LeastSquaresResult, Result
 from unidiff.optim.system import System, solve_system
-from unidiff.optim.vector import Layout, flat, read
+from unidiff.optim.trust_region_reflective import trust_region_reflective
+from unidiff.optim.vector import Layout, flat
 
-__all__ = ["gauss_newton", "least_squares", "levenberg_marquardt"]
+__all__ = ["least_squares", "split_options"]
 
 
 def least_squares(
     residuals: Callable[..., Any],
     x0: Tree,
     args: Any = (),
-    method: str = "lm",
+    method: str | None = None,
     *,
+    bounds: Any = None,
+    loss: str | Callable[[Array], Array] = "linear",
+    f_scale: float = 1.0,
+    x_scale: Any = None,
     has_aux: bool = False,
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     differentiate: str = "implicit",
-) -> Result:
-    r"""Minimize half the sum of the squares of residuals, on any library.
+) -> LeastSquaresResult:
+    r"""Minimize half the sum of the squares of residuals, or of a loss of them, on any library.
 
     Parameters
     ----------
@@ -36,12 +50,22 @@ def least_squares(
         Where to start.
     args : tuple
         Further arguments; anything else than a tuple stands for a single one.
-    method : {"lm", "gauss-newton"}
-        Levenberg-Marquardt, or Gauss-Newton with backtracking.
+    method : {"lm", "trf", "gauss-newton"}, optional
+        Levenberg-Marquardt; the trust-region reflective method, which alone takes bounds and losses, and is the default where
+        there are any; or Gauss-Newton with backtracking.
+    bounds : (lower, upper), optional
+        As for `unidiff.minimize`; all iterates are inside.
+    loss : {"linear", "huber", "soft_l1", "cauchy", "arctan"} or callable
+        What the squares of the residuals count for; a function acts entry by entry, and is differentiated twice.
+    f_scale : float, default 1.0
+        c below: the size of residuals beyond which the loss grows slower than the square.
+    x_scale : number, array, pytree like `x0` or "jac", optional
+        For "trf" the unit of each unknown, 1 by default; "jac" takes the reciprocals of the norms of the columns of J.
     has_aux : bool, default False
         Whether `residuals` returns a pair of the residuals and anything else.
     tol : float, optional
-        For the largest entry of the gradient :math:`J^\top r` in magnitude; the square root of the machine epsilon by default.
+        For the largest entry of the gradient :math:`J^\top r` in magnitude, for "trf" times the distance from the bound that it
+        leads to; the square root of the machine epsilon by default.
     options : dict, optional
         ``maxiter`` (1000), ``maxtime``, ``trajectory``, ``progress``; ``ftol`` and ``xtol``: the relative change of the sum
         of squares, predicted and actual, and of the scaled point, at which to stop (the square root of the machine epsilon
@@ -55,8 +79,8 @@ def least_squares(
 
     Returns
     -------
-    Result
-        ``fun`` are the residuals at the solution, ``jac`` is the gradient of half the sum of squares.
+    LeastSquaresResult
+        ``fun`` are the residuals at the solution, ``cost`` what is minimized, and ``jac`` its gradient.
 
     Raises
     ------
@@ -65,6 +89,10 @@ def least_squares(
 
     Notes
     -----
+    The cost is :math:`\frac{c^2}{2} \sum_i \rho(r_i^2 / c^2)`, where :math:`\rho` is the loss: "linear" is :math:`z`,
+    "soft_l1" :math:`2 (\sqrt{1 + z} - 1)`, "huber" z up to 1 and :math:`2 \sqrt z - 1` beyond, "cauchy" :math:`\log(1 + z)`,
+    and "arctan" :math:`\arctan z`.
+
     Levenberg-Marquardt solves :math:`(J^\top J + \mu D^2) h = -J^\top r` by the QR factorization of J over :math:`\sqrt\mu
     D`, and changes the damping as K. Madsen, H. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems, 2004,
     algorithm 3.16. A rejected step is an iteration. The scaling is that of J. Moré, The Levenberg-Marquardt algorithm, 1978.
@@ -77,31 +105,112 @@ def least_squares(
     >>> result = ud.least_squares(lambda x, y: x[0] * np.exp(x[1] * t) - y, np.asarray([1.0, 0.0]), args=y)
     >>> result.x.round(6), result.success
     (array([ 2., -3.]), True)
+
+    With a bound, and an outlier that the loss ignores:
+
+    >>> y = np.where(t == 0.5, 9.0, y)
+    >>> bounds = (None, [1.9, 0.0])
+    >>> result = ud.least_squares(
+    ...     lambda x: x[0] * np.exp(x[1] * t) - y, np.asarray([1.0, -1.0]), bounds=bounds, loss="cauchy", f_scale=0.1
+    ... )
+    >>> result.x.round(2), result.active_mask
+    (array([ 1.9 , -2.85]), array([1, 0]))
     """
     args = args if isinstance(args, tuple) else (args,)
-    methods: dict[str, tuple[Callable[..., Iterator[Iterate]], tuple[str, ...]]] = {
-        "lm": (levenberg_marquardt, ("tau", "scaling", "linear", "ftol", "xtol")),
-        "gauss-newton": (gauss_newton, ("ftol", "xtol")),
-    }
-    key = method.lower() if isinstance(method, str) else method
-    if key not in methods:
-        raise ArgumentError(f"No method of least_squares is called {method!r:.200}; known are {', '.join(methods)}.")
-    generator, names = methods[key]
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        bounds = (bounds.lb, bounds.ub)  # as SciPy's Bounds
+    measure = Loss(loss, f_scale)
+    restricted = bounds is not None or measure.rho is not None or x_scale is not None
+    key = ("trf" if restricted else "lm") if method is None else str(method).lower()
+    if key not in _METHODS:
+        raise ArgumentError(f"No method of least_squares is called {method!r:.200}; {known(method, _METHODS)}.")
+    if restricted and key != "trf":
+        raise ArgumentError(f"The method {key!r} takes no bounds, loss or x_scale; 'trf' does.")
+    generator, names = _METHODS[key]
     layout = Layout(x0)
     rules, own = split_options(options, names, lambda: default_tolerance(layout) ** 1.5, tol)
+    if key == "trf":
+        own |= {"loss": measure, "x_scale": _units(x_scale, layout)}
+    if differentiate == "unrolled" and key == "trf":
+        raise ArgumentError("The iterations of 'trf' have no derivatives: differentiate='implicit' has.")
 
-    def cost_gradient(x: Tree, *parameters: Any) -> Tree:
-        def cost(y: Tree) -> Array:
-            out = residuals(y, *parameters)
-            r = flat(out[0] if has_aux else out, layout)
-            return 0.5 * ud.array_namespace(r).sum(r * r)
+    def system(layout: Layout, given: Problem) -> System:
+        if given.bounds is not None:
+            own["bounds"] = given.bounds
+        return System(given.fun, layout, given.args, has_aux)
 
-        return ud.grad(cost)(x)
+    problem = Problem(residuals, args, has_aux, bounds)
+    found = solve_system(generator, system, partial(_Fit, measure), x0, problem, rules, own, callback, differentiate)
+    return _described(found, measure, bounds)
 
-    return solve_system(
-        generator, lambda layout, p: System(residuals, layout, p, has_aux), cost_gradient, x0, args, rules, own, callback,
-        differentiate,
-    )  # fmt: skip
+
+_METHODS: dict[str, tuple[Callable[..., Iterator[Iterate]], tuple[str, ...]]] = {
+    "lm": (levenberg_marquardt, ("tau", "scaling", "linear", "ftol", "xtol")),
+    "trf": (trust_region_reflective, ("ftol", "xtol")),
+    "gauss-newton": (gauss_newton, ("ftol", "xtol")),
+}
+
+
+class _Fit:
+    """The conditions of a least cost; `value` are the residuals."""
+
+    def __init__(self, loss: Loss, problem: Problem, result: Result) -> None:
+        self.loss = loss
+        self.inner: Conditions = minimum(self.cost(problem), result, exact=False)
+
+    def cost(self, problem: Problem) -> Problem:
+        """Return the problem with the cost for the residuals."""
+
+        def cost(x: Tree, *args: Any) -> Array:
+            out = problem.fun(x, *args)
+            return self.loss.cost(flat(out[0] if problem.has_aux else out, Layout(x)))
+
+        return replace(problem, fun=cost, has_aux=False)
+
+    @property
+    def unknowns(self) -> Tree:
+        """The solution."""
+        return self.inner.unknowns
+
+    def solution(self, unknowns: Tree) -> Tree:
+        """Return the solution."""
+        return self.inner.solution(unknowns)
+
+    def value(self, problem: Problem, x: Tree) -> Any:
+        """Return the residuals."""
+        return problem.value(x)
+
+    def residual(self, problem: Problem, unknowns: Tree) -> Tree:
+        """Return what is zero where the cost is least."""
+        return self.inner.residual(self.cost(problem), unknowns)
+
+
+def _units(x_scale: Any, layout: Layout) -> Any:
+    """Return the units of the unknowns, or raise what is wrong with them."""
+    if x_scale is None or (isinstance(x_scale, str) and x_scale == "jac"):
+        return 1.0 if x_scale is None else x_scale
+    if isinstance(x_scale, str):
+        raise ArgumentError(f"x_scale must be numbers or 'jac', but it is {x_scale!r:.200}.")
+    units = layout._join(bound_leaves((x_scale, None), layout.leaves, layout.spec, "units")[0])
+    values = ud.to_numpy(units).tolist()
+    if not all(0 < a < float("inf") for a in values):
+        raise ArgumentError("x_scale must be positive and finite in all places.")
+    return x_scale
+
+
+def _described(found: Result, loss: Loss, bounds: Any) -> LeastSquaresResult:
+    """Return the result with the cost and which bounds are active."""
+    layout = Layout(found.x)
+    mask = None
+    if bounds is not None:
+        z = layout.pack(found.x, "x")
+        xp, (lower, upper) = ud.array_namespace(z), bound_vectors(bounds, layout)
+        close = 1e-8 if layout.epsilon < 1e-10 else layout.epsilon**0.5
+        unit = [close * xp.maximum(xp.ones_like(z), xp.abs(xp.where(xp.isfinite(b), b, 0 * z))) for b in (lower, upper)]
+        at = [xp.astype(near, z.dtype) for near in (z - lower <= unit[0], upper - z <= unit[1])]
+        mask = ud.tree.map(lambda a: ud.array_namespace(a).astype(a, xp.int64), layout.unpack(at[1] - at[0]))
+    values = {f.name: getattr(found, f.name) for f in fields(found)}
+    return LeastSquaresResult(**values, cost=loss.cost(flat(found.fun, layout)), active_mask=mask)
 
 
 def split_options(
@@ -112,133 +221,6 @@ def split_options(
     given = dict(options or {})
     for name in given:
         if name not in common and name not in names:
-            raise ArgumentError(f"There is no option {name!r:.200}; known are {', '.join([*common, *names])}.")
+            raise ArgumentError(f"There is no option {name!r:.200}; {known(name, [*common, *names])}.")
     rules = Rules(default() if tol is None else tol, **{k: v for k, v in given.items() if k in common})
     return rules, {k: v for k, v in given.items() if k in names}
-
-
-def levenberg_marquardt(
-    system: System,
-    start: Array,
-    *,
-    tau: float = 1e-3,
-    scaling: str = "columns",
-    linear: str = "qr",
-    ftol: float | None = None,
-    xtol: float | None = None,
-) -> Iterator[Iterate]:
-    """Yield the iterates; rejected steps repeat the point."""
-    if scaling not in {"columns", "none"} or linear not in {"qr", "cg"}:
-        raise ArgumentError(
-            f"scaling must be 'columns' or 'none' and linear 'qr' or 'cg', but they are {scaling!r} and {linear!r}."
-        )
-    if linear == "cg":
-        scaling = "none"
-    small = 0.5 * system.layout.epsilon**0.5
-    ftol, xtol = small if ftol is None else ftol, small if xtol is None else xtol
-    point = system(start)
-    model = _Model(system, point, scaling, linear, None)
-    mu, growth = tau * model.largest, 2.0
-    while True:
-        yield Iterate(point, model.size, {"jacobian": model.jacobian, "gradient": model.gradient, "damping": mu})
-        h = model.step(mu)
-        new = system(point.x + h)
-        predicted, change, length = model.judge(h, mu)
-        actual = point.f - new.f if new.finite else -float("inf")
-        accepted = predicted > 0 and actual > 0
-        relative = max(abs(actual), predicted) / point.f if point.f else 0.0
-        if accepted:
-            ratio = actual / predicted
-            mu, growth = mu * max(1 / 3, 1 - (2 * ratio - 1) ** 3), 2.0
-            point = new
-            model = _Model(system, point, scaling, linear, model)
-        else:
-            mu, growth = mu * growth, 2 * growth
-        if change <= xtol * length or relative <= ftol:
-            if model.size > 0 and accepted:
-                yield Iterate(point, model.size, {"jacobian": model.jacobian, "gradient": model.gradient, "damping": mu})
-            raise Stop(Status.SMALL_CHANGE)
-        if not mu < float("inf"):
-            raise Stop(Status.STALLED)
-
-
-class _Model:
-    """The linear model of the residuals at a point, with the scale of the unknowns."""
-
-    def __init__(self, system: System, point: Point, scaling: str, linear: str, before: "_Model | None") -> None:
-        layout = system.layout
-        self.xp: Namespace = layout.backend.namespace(point.x)
-        xp, self.point, self.linear, self.epsilon = self.xp, point, linear, layout.epsilon
-        self.scale, self.identity = xp.ones_like(point.x), layout.identity()
-        self.jacobian = None
-        if linear == "cg":
-            self.push, self.pull = system.products(point.x)
-            self.gradient = self.pull(point.gradient)
-            image = self.push(self.gradient)
-            square, size, top = read(xp.sum(image * image), xp.max(xp.abs(self.gradient)), xp.sum(self.gradient**2))
-            self.largest, self.size = (square / top if top else 1.0), size
-            return
-        j = self.jacobian = system.jacobian(point.x)
-        self.push = lambda h: j @ h
-        self.gradient = j.mT @ point.gradient
-        squares = xp.sum(j * j, axis=0)
-        if scaling == "columns":
-            norms = xp.sqrt(squares)
-            norms = xp.maximum(norms, before.scale) if before is not None else xp.where(norms > 0, norms, xp.ones_like(norms))
-            self.scale = norms
-        self.largest, self.size = read(xp.max(squares / self.scale**2), xp.max(xp.abs(self.gradient)))
-
-    def step(self, mu: float) -> Array:
-        """Return the step for a damping."""
-        xp, root = self.xp, mu**0.5
-        if self.linear == "cg":
-            return -1.0 * ud.cg(lambda v: self.pull(self.push(v)) + mu * v, self.gradient, tol=self.epsilon**0.5).value
-        eye = self.identity
-        # The unknowns are the scaled ones, so that the triangle is as well conditioned as can be.
-        matrix = xp.concat([self.jacobian / self.scale[None, :], root * eye])
-        q, r = xp.linalg.qr(matrix)
-        right = q.mT @ xp.concat([self.point.gradient, xp.zeros_like(self.scale)])
-        return -1.0 * xp.linalg.solve(r, right[:, None])[:, 0] / self.scale
-
-    def judge(self, h: Array, mu: float) -> tuple[float, float, float]:
-        """Return the predicted decrease, and the lengths of the step and of the point, in the scale."""
-        xp, image = self.xp, self.push(h)
-        scaled = self.scale * h
-        place = self.scale * self.point.x
-        half, step, length = read(xp.sum(image * image), xp.sum(scaled * scaled), xp.sum(place * place))
-        return 0.5 * half + mu * step, step**0.5, length**0.5
-
-
-def gauss_newton(system: System, start: Array, *, ftol: float | None = None, xtol: float | None = None) -> Iterator[Iterate]:
-    """Yield the iterates of ``x - alpha J^+ r`` with backtracking; J^+ is the pseudo-inverse."""
-    layout = system.layout
-    small = 0.5 * layout.epsilon**0.5
-    ftol, xtol = small if ftol is None else ftol, small if xtol is None else xtol
-    point = system(start)
-    while True:
-        j = system.jacobian(point.x)
-        xp = layout.backend.namespace(point.x)
-        gradient = j.mT @ point.gradient
-        (size,) = read(xp.max(xp.abs(gradient)))
-        yield Iterate(point, size, {"jacobian": j, "gradient": gradient})
-        h = -1.0 * (xp.linalg.pinv(j) @ point.gradient)
-        slope, step, length = read(xp.sum(gradient * h), xp.sum(h * h), xp.sum(point.x * point.x))
-        if not slope < 0:
-            raise Stop(Status.NOT_DESCENT)
-        new = backtrack(system, point, h, slope)
-        relative = (point.f - new.f) / point.f
-        point = new
-        if step <= xtol * xtol * length or (relative <= ftol and -0.5 * slope <= ftol * point.f):
-            yield Iterate(point, size, {"jacobian": j, "gradient": gradient})
-            raise Stop(Status.SMALL_CHANGE)
-
-
-def backtrack(system: System, point: Point, h: Array, slope: float) -> Point:
-    """Return a point along a direction where the sum of squares is lower by Armijo's rule."""
-    alpha = 1.0
-    for _ in range(60):
-        new = system(point.x + alpha * h)
-        if new.finite and new.f <= point.f + 1e-4 * alpha * slope:
-            return new
-        alpha *= 0.5
-    raise Stop(Status.LINE_SEARCH)

@@ -1,14 +1,15 @@
 """Residuals as a function of vectors, with Jacobians, counted: for least squares, roots and fixed points."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError, ShapeError
-from unidiff.optim.differentiable import implicit
+from unidiff.optim.differentiable import Conditions, implicit
 from unidiff.optim.driver import Callback, Rules, run
+from unidiff.optim.problem import Problem
 from unidiff.optim.result import Iterate, Point, Result, Status
 from unidiff.optim.vector import Layout, flat, read
 
@@ -54,7 +55,7 @@ class System:
             raise ShapeError(f"The function returned {r.shape[0]} real elements, but x has {self.layout.dimension}.")
         xp = self.layout.backend.namespace(r)
         half = 0.5 * xp.sum(r * r)
-        f, size = read(half, xp.max(xp.abs(r)))
+        f, size = read(half, xp.max(xp.abs(r)) if r.shape[0] else half)
         return Point(z, half, r, f, size, 0.0, (out, aux))
 
     def jacobian(self, z: Array) -> Array:
@@ -72,22 +73,22 @@ class System:
 
 def solve_system(
     method: Callable[..., Any],
-    system: Callable[[Layout, Sequence[Any]], System],
-    optimality: Callable[..., Tree],
+    system: Callable[[Layout, Problem], System],
+    conditions: Callable[[Problem, Result], Conditions],
     x0: Tree,
-    args: Sequence[Any],
+    problem: Problem,
     rules: Rules,
     own: Mapping[str, Any],
     callback: Callback | None,
     differentiate: str,
 ) -> Result:
-    """Run a method on a system and describe the outcome; the solution is differentiable by its optimality."""
+    """Run a method on a system and describe the outcome; the solution is differentiable by the conditions it satisfies."""
     if differentiate not in {"implicit", "unrolled"}:
         raise ArgumentError(f"differentiate must be 'implicit' or 'unrolled', but it is {differentiate!r:.200}.")
 
-    def solve(start: Tree, *parameters: Any) -> Result:
+    def solve(start: Tree, given: Problem) -> Result:
         layout = Layout(start)
-        problem = system(layout, parameters)
+        residuals = system(layout, given)
 
         def describe(iterate: Iterate, nit: int, status: Status = Status.ITERATIONS, message: str = "") -> Result:
             point = iterate.point
@@ -98,8 +99,8 @@ def solve_system(
                 jac=None if slope is None else layout.copied(slope),
                 optimality=iterate.optimality,
                 nit=nit,
-                nfev=problem.nfev,
-                njev=problem.njev,
+                nfev=residuals.nfev,
+                njev=residuals.njev,
                 nhev=0,
                 success=status in {Status.CONVERGED, Status.SMALL_CHANGE},
                 status=status,
@@ -108,15 +109,17 @@ def solve_system(
                 state=iterate.state,
             )
 
-        best, nit, status, message, path = run(method(problem, layout.start(), **own), describe, layout, rules, callback)
+        chosen = method if layout.dimension else _nothing
+        best, nit, status, message, path = run(chosen(residuals, layout.start(), **own), describe, layout, rules, callback)
         return replace(describe(best, nit, status, message), trajectory=path)
 
     if differentiate == "unrolled":
-        return solve(x0, *args)
+        return solve(x0, problem)
     layout = Layout(x0)
-    result = implicit(solve, optimality, layout.unpack(layout.start()), args)
-    if any(hasattr(x, "dtype") for x in ud.tree.leaves(list(args))):
-        problem = system(layout, args)
-        out = problem.fun(result.x, *args)
-        result = replace(result, fun=out[0] if problem.has_aux else out)
-    return result
+    return implicit(solve, conditions, layout.unpack(layout.start()), problem)
+
+
+def _nothing(system: System, start: Array, **options: Any) -> Iterator[Iterate]:
+    """Yield the only point there is without unknowns."""
+    del options
+    yield Iterate(system(start), 0.0, {"gradient": start})

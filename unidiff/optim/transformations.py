@@ -7,7 +7,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.optim.leaves import Leaves, collect, slot_leaves
-from unidiff.optim.optimizer import State, Transformation, is_one, require
+from unidiff.optim.optimizer import State, Transformation, is_one, require, require_numbers
 from unidiff.optim.scalars import Rate, Scalar, is_number
 
 __all__ = ["Stateless", "l2", "scale", "trace", "weight_decay"]
@@ -43,6 +43,9 @@ class L2(Stateless):
     """See `l2`."""
 
     coefficient: float
+
+    def __post_init__(self) -> None:
+        require_numbers(self, "coefficient")
 
     def leaves(self, leaves: Leaves) -> Sequence[Array]:
         """Return the updates, leaf by leaf."""
@@ -81,6 +84,10 @@ class Scale(Transformation):
     factor: Rate
     sign: float = 1.0
     of_params: bool = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.factor):
+            require_numbers(self, "factor")
 
     def init(self, params: Tree) -> State:
         """Return the step count."""

@@ -146,7 +146,7 @@ def more_sorensen(values: Array, vectors: Array, g: Array, radius: float, layout
             if abs(length - radius) <= 1e-4 * radius:
                 break
             low, high = (shift, high) if length > radius else (low, shift)
-            shift += (length / radius - 1) * length * length / slope
+            shift += (length / radius - 1) * length * length / slope if slope > 0 else math.inf
             if not low < shift < high:
                 shift = 0.5 * (low + high)
             p, length, slope = at(shift)

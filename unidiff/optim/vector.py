@@ -6,7 +6,7 @@ from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
-from unidiff.errors import MixedDevicesError, ShapeError, TreeError
+from unidiff.errors import MixedDevicesError, ShapeError, TracedConversionError, TreeError
 from unidiff.optim.leaves import collect
 
 __all__ = ["Layout", "flat", "read"]
@@ -51,6 +51,8 @@ class Layout:
         self.dimension = sum(self.sizes)
         self.epsilon = max(float(xp.finfo(x.dtype).eps) for x in self.leaves)
         self._flat = len(self.leaves) == 1 and len(first.shape) == 1 and not b.is_complex(first)
+        self._bare = self._flat and self.spec == ud.tree.structure(0)
+        self._shape = (self.dimension,)
 
     def start(self) -> Array:
         """Return the vector of the pytree itself, in memory of its own."""
@@ -58,12 +60,15 @@ class Layout:
 
     def pack(self, tree: Tree, what: str) -> Array:
         """Return a pytree of this structure as a vector, or raise what is wrong with it."""
+        if self._bare and getattr(tree, "shape", None) == self._shape:  # the common case at the least cost
+            return tree if tree.dtype == self.dtype else self._join([tree])
         leaves, spec = ud.tree.flatten(tree)
         if spec != self.spec:
             raise TreeError(f"The {what} has the structure {spec}, but {self.name} has the structure {self.spec}.")
-        for x, like, path in zip(leaves, self.leaves, ud.tree.paths(spec, what), strict=True):
+        for k, (x, like) in enumerate(zip(leaves, self.leaves, strict=True)):
             if not hasattr(x, "shape") or tuple(x.shape) != tuple(like.shape):
                 shape = tuple(x.shape) if hasattr(x, "shape") else x
+                path = ud.tree.paths(spec, what)[k]
                 raise ShapeError(f"{path} is of shape {shape}, but it must be of shape {tuple(like.shape)}.")
         return self._join(leaves)
 
@@ -79,6 +84,8 @@ class Layout:
 
     def unpack(self, z: Array) -> Tree:
         """Return the pytree of a vector."""
+        if self._bare:
+            return z
         if self._flat:
             return ud.tree.unflatten(self.spec, [z])
         b, start, leaves = self.backend, 0, []
@@ -100,6 +107,10 @@ class Layout:
         """Return an array filled with a number, of the dtype and device of the vectors."""
         return self.backend.namespace().full(shape, value, dtype=self.dtype, device=self.device)
 
+    def vector(self, values: Sequence[float]) -> Array:
+        """Return numbers of the host as an array of the dtype and device of the vectors."""
+        return self.backend.namespace().asarray(values, dtype=self.dtype, device=self.device, copy=True)
+
     def identity(self) -> Array:
         """Return the unit matrix."""
         return self.backend.namespace().eye(self.dimension, dtype=self.dtype, device=self.device)
@@ -113,11 +124,34 @@ def _count(x: Array) -> int:
 
 
 def read(*scalars: Any) -> list[float]:
-    """Return the values of 0-d arrays on the host, with one transfer."""
-    found = [float(x) if isinstance(x, Real) else ud.stop_gradient(x) for x in scalars]
-    arrays = [x for x in found if not isinstance(x, float)]
-    values = iter(arrays if len(arrays) < 2 else ud.to_numpy(ud.array_namespace(*arrays).stack(arrays)))
-    return [x if isinstance(x, float) else float(next(values)) for x in found]
+    """Return the values of 0-d arrays on the host: one by one where they live there, else with one transfer."""
+    plain = [x if isinstance(x, (float, Real)) else ud.get_backend(x).stop_gradient(x) for x in scalars]
+    arrays = [x for x in plain if not isinstance(x, (float, Real))]
+    try:
+        if not arrays or _on_host(arrays[0]):
+            return [float(x) for x in plain]
+        values = iter(ud.to_numpy(ud.array_namespace(*arrays).stack(arrays)))
+    except TracedConversionError as error:
+        raise TracedConversionError(_NO_VALUES) from error
+    return [float(x if isinstance(x, (float, Real)) else next(values)) for x in plain]
+
+
+_NO_VALUES = (
+    "solvers decide by values, which arrays inside unidiff.jit and unidiff.vmap do not have. Call the solver outside of them;"
+    " unidiff.optim.minimize_batch takes many starts at once."
+)
+
+
+def _on_host(x: Array) -> bool:
+    """Tell whether an array is in the memory of the host, computed already."""
+    try:
+        return bool(x.__dlpack_device__()[0] == _CPU)
+    except (AttributeError, BufferError, RuntimeError, TypeError):  # the latter two where it is part of a transform
+        return False
+
+
+_CPU = 1
+"""The number of the host's memory in DLPack."""
 
 
 def flat(tree: Any, layout: Layout) -> Array:

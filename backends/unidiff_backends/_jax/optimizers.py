@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ _Array = type(jnp.zeros(()))
 """The type of arrays that are not traced."""
 
 Arrays = Sequence[Any]
+_dtype = attrgetter("dtype")
 
 
 def step(
@@ -27,15 +29,16 @@ def step(
         return NotImplemented
     if donate and len(set(map(id, chain(params, *slots.values())))) < len(params) * (1 + len(slots)):
         donate = False  # an array that occurs twice cannot be given up twice
-    return _program(method.fixed, donate)(params, grads, dict(slots), dict(scalars))
+    cast = [_cast(scalars, dtype) for dtype in dict.fromkeys(map(_dtype, params))]
+    return _program(method.fixed, donate)(params, grads, dict(slots), cast)
 
 
 @lru_cache(maxsize=128)
 def _program(method: Any, donate: bool) -> Callable[..., Any]:
     """Return the compiled step of a method; what changes from step to step comes as arguments."""
 
-    def run(params: Arrays, grads: Arrays, slots: Mapping[str, Arrays], scalars: Mapping[str, Any]) -> Any:
-        cast = {p.dtype: _cast(scalars, p.dtype) for p in params}
+    def run(params: Arrays, grads: Arrays, slots: Mapping[str, Arrays], scalars: Sequence[Mapping[str, Any]]) -> Any:
+        cast = dict(zip(dict.fromkeys(map(_dtype, params)), scalars, strict=True))
         moved: list[Any] = []
         new: dict[str, list[Any]] = {name: [] for name in slots}
         for k, (p, g) in enumerate(zip(params, grads, strict=True)):
@@ -49,7 +52,7 @@ def _program(method: Any, donate: bool) -> Callable[..., Any]:
     return compiled
 
 
-def _cast(scalars: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
-    """Return the scalars in the real dtype of a precision, once for all leaves rather than at each use."""
-    real = jnp.finfo(dtype).dtype
-    return {name: jnp.asarray(x, real) for name, x in scalars.items()}
+def _cast(scalars: Mapping[str, float], dtype: Any) -> dict[str, Any]:
+    """Return the scalars in the real dtype of a precision: on the host, so that no conversion is within the program."""
+    real = jnp.finfo(dtype).dtype.type
+    return {name: real(x) for name, x in scalars.items()}

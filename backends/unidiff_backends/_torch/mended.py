@@ -178,11 +178,15 @@ def sign(x: torch.Tensor, /) -> torch.Tensor:
     return torch.where(torch.isnan(x), x.detach(), torch.sign(x)) if x.is_floating_point() else torch.sign(x)
 
 
-@_if_differentiated(xp.std)
 def std(
     x: torch.Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> torch.Tensor:
-    """Return the standard deviation. For constant ``x`` the second derivative natively depends on the modes that are nested."""
+    """Return the standard deviation.
+
+    For constant ``x`` the second derivative natively depends on the modes that are nested; a fractional correction is refused.
+    """
+    if correction == int(correction) and not differentiating((x,)):
+        return xp.std(x, axis=axis, correction=correction, keepdims=keepdims)
     variance = xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
     constant = variance == 0
     return torch.where(constant, 0, torch.sqrt(torch.where(constant, 1, variance)))

@@ -27,7 +27,7 @@ def step(
     if fused is None or not all(map(methodcaller("is_contiguous"), chain(*columns))):
         fused = _foreach
     kinds = set(zip(map(_dtype, params), map(_device, params), strict=True))
-    if any(dtype.is_complex for dtype, _ in kinds):
+    if any(dtype.is_complex for dtype, _ in kinds) or set(map(_device, grads)) != {device for _, device in kinds}:
         return NotImplemented
     donate = donate and len(set(map(id, chain(params, *slots.values())))) == len(params) * (1 + len(slots))
     if len(kinds) == 1:

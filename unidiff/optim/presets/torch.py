@@ -32,6 +32,13 @@ __all__ = [
 Betas = tuple[float, float]
 
 
+def _pair(betas: Betas) -> Betas:
+    """Return both, or raise that there are more or less."""
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ArgumentError(f"betas must be a pair of numbers, but it is {betas!r:.200}.")
+    return betas[0], betas[1]
+
+
 def SGD(  # the library's name, as for all of this module
     lr: Rate = 1e-3, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
 ) -> Method:
@@ -44,17 +51,17 @@ def Adam(
 ) -> Method:
     """Return ``torch.optim.Adam``; with `amsgrad` the maximum of the second moments is corrected, not they."""
     kind = adam_methods.AMSGrad if amsgrad else adam_methods.Adam
-    return kind(lr, *betas, eps, 0.0, weight_decay)
+    return kind(lr, *_pair(betas), eps, 0.0, weight_decay)
 
 
 def AdamW(lr: Rate = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2) -> Method:
     """Return ``torch.optim.AdamW``."""
-    return adam_methods.AdamW(lr, *betas, eps, 0.0, weight_decay)
+    return adam_methods.AdamW(lr, *_pair(betas), eps, 0.0, weight_decay)
 
 
 def Adamax(lr: Rate = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0) -> Method:
     """Return ``torch.optim.Adamax``."""
-    return adam_methods.Adamax(lr, *betas, eps, weight_decay)
+    return adam_methods.Adamax(lr, *_pair(betas), eps, weight_decay)
 
 
 def NAdam(
@@ -66,7 +73,7 @@ def NAdam(
     decoupled_weight_decay: bool = False,
 ) -> Method:
     """Return ``torch.optim.NAdam``, which keeps the product of the momenta in PyTorch's default dtype: see its precision."""
-    return adam_methods.NAdam(lr, *betas, eps, 0.0, weight_decay, momentum_decay, decoupled_weight_decay)
+    return adam_methods.NAdam(lr, *_pair(betas), eps, 0.0, weight_decay, momentum_decay, decoupled_weight_decay)
 
 
 def RAdam(
@@ -77,7 +84,7 @@ def RAdam(
     decoupled_weight_decay: bool = False,
 ) -> Method:
     """Return ``torch.optim.RAdam``."""
-    return adam_methods.RAdam(lr, *betas, eps, 0.0, weight_decay, decoupled_weight_decay=decoupled_weight_decay)
+    return adam_methods.RAdam(lr, *_pair(betas), eps, 0.0, weight_decay, decoupled_weight_decay=decoupled_weight_decay)
 
 
 def RMSprop(

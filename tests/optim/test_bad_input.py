@@ -1,0 +1,238 @@
+"""What goes wrong: every library names it, or ends without success and keeps the best point."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+import unidiff as ud
+from unidiff.errors import (
+    ArgumentError,
+    DTypeError,
+    MixedBackendsError,
+    NonScalarOutputError,
+    NotAnArrayError,
+    ShapeError,
+    TreeError,
+)
+
+Status = ud.optim.Status
+
+
+def square(x):
+    return ud.array_namespace(x).sum((x - 1) ** 2)
+
+
+def other(array):
+    """Return an array of another library."""
+    name = "numpy" if ud.get_backend(array).name != "numpy" else "array_api_strict"
+    return ud.asarray(np.ones(2), backend=name)
+
+
+REFUSED = {
+    "integers": (lambda a: ud.minimize(square, a([3, 4], "int64")), DTypeError, "int64"),
+    "an integer leaf": (
+        lambda a: ud.minimize(lambda p: square(p["a"]), {"a": a([1.0]), "b": a([1], "int64")}),
+        DTypeError,
+        "'b'",
+    ),
+    "complex values": (
+        lambda a: ud.minimize(lambda z: ud.array_namespace(z).sum(z * z), a([1j, 2.0], "complex128")),
+        NonScalarOutputError,
+        "complex",
+    ),
+    "complex bounds": (
+        lambda a: ud.minimize(lambda z: square(ud.array_namespace(z).real(z)), a([1j], "complex128"), bounds=(0, 1)),
+        DTypeError,
+        "no order",
+    ),
+    "a vector": (lambda a: ud.minimize(lambda x: x, a([1.0, 2.0])), NonScalarOutputError, r"shape \(2,\)"),
+    "nothing": (lambda a: ud.minimize(lambda x: None, a([1.0, 2.0])), NotAnArrayError, "return"),
+    "no auxiliary output": (lambda a: ud.minimize(square, a([1.0]), has_aux=True), ArgumentError, "has_aux"),
+    "two libraries": (
+        lambda a: ud.minimize(lambda p: square(p[0]), (a([1.0]), other(a([1.0])))),
+        MixedBackendsError,
+        "convert",
+    ),
+    "bounds of another library": (
+        lambda a: ud.minimize(square, a([1.0, 2.0]), bounds=(0.0, other(a([1.0])))),
+        MixedBackendsError,
+        "one library",
+    ),
+    "a near name": (lambda a: ud.minimize(square, a([1.0]), method="lbgfs"), ArgumentError, "did you mean 'l-bfgs'"),
+    "a near name of scipy": (
+        lambda a: ud.minimize(square, a([1.0]), method="scipy:slspq"),
+        ArgumentError,
+        "did you mean 'slsqp'",
+    ),
+    "a near name of a root": (lambda a: ud.root(square, a([1.0]), method="newtn"), ArgumentError, "did you mean 'newton'"),
+    "a class": (lambda a: ud.minimize(square, a([1.0]), method=ud.optim.Adam), ArgumentError, "an optimizer such as"),
+    "constraints of BFGS": (
+        lambda a: ud.minimize(square, a([1.0]), method="scipy:bfgs", constraints={"type": "eq", "fun": square}),
+        ArgumentError,
+        "takes no constraints",
+    ),
+    "bounds of SciPy's BFGS": (
+        lambda a: ud.minimize(square, a([1.0]), method="scipy:bfgs", bounds=(0, 1)),
+        ArgumentError,
+        "takes no bounds",
+    ),
+    "no constraint": (
+        lambda a: ud.minimize(square, a([1.0]), method="slsqp", constraints="all"),
+        ArgumentError,
+        "A constraint is",
+    ),
+    "an unknown type": (
+        lambda a: ud.minimize(square, a([1.0]), method="slsqp", constraints={"type": "leq", "fun": square}),
+        ArgumentError,
+        "'leq'",
+    ),
+    "a projection of another shape": (
+        lambda a: ud.minimize(square, a([1.0, 2.0]), projection=lambda x: x[:1]),
+        ShapeError,
+        "projection",
+    ),
+    "no projection": (lambda a: ud.minimize(square, a([1.0]), projection=3), ArgumentError, "projection must be a function"),
+    "pairs of bounds": (lambda a: ud.minimize(square, a([1.0, 2, 3]), bounds=[(0, 1)] * 3), ArgumentError, "a pair"),
+    "an unknown loss": (lambda a: ud.least_squares(lambda x: x, a([1.0]), loss="hubber"), ArgumentError, "huber"),
+    "a negative scale": (
+        lambda a: ud.least_squares(lambda x: x, a([1.0]), loss="huber", f_scale=-1.0),
+        ArgumentError,
+        "f_scale",
+    ),
+    "a unit of zero": (lambda a: ud.least_squares(lambda x: x, a([1.0]), x_scale=0.0), ArgumentError, "x_scale"),
+    "units of another shape": (lambda a: ud.least_squares(lambda x: x, a([1.0]), x_scale=a([1.0, 1.0])), ShapeError, "units"),
+    "bounds of lm": (
+        lambda a: ud.least_squares(lambda x: x, a([1.0]), method="lm", bounds=(0, 1)),
+        ArgumentError,
+        "'trf' does",
+    ),
+    "infeasible bounds of a fit": (
+        lambda a: ud.least_squares(lambda x: x, a([1.0]), bounds=(1, 0)),
+        ArgumentError,
+        "infeasible",
+    ),
+    "a loss of another shape": (
+        lambda a: ud.least_squares(lambda x: x, a([1.0, 2.0]), loss=lambda z: z[:1]),
+        ShapeError,
+        "loss",
+    ),
+    "no residuals": (lambda a: ud.least_squares(lambda x: None, a([1.0])), TreeError, "no arrays"),
+    "a fixed point of another shape": (lambda a: ud.fixed_point(lambda x: x[:1], a([1.0, 2.0])), ShapeError, "result"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_typed_errors_say_what_is_wrong(name, array):
+    call, error, words = REFUSED[name]
+    with pytest.raises(error, match=words):
+        call(array)
+
+
+METHODS = ["bfgs", "l-bfgs", "cg", "gradient-descent", "newton", "trust-ncg", "trust-exact", "l-bfgs-b", "scipy:slsqp"]
+NO_SUCCESS = {
+    "NaN at the start": (lambda x, k: square(x), [np.nan, 1.0]),
+    "NaN midway": (lambda x, k: square(x) * x[0] ** 2 * (1.0 if k < 4 else float("nan")), [3.0, 4.0]),
+    "overflow": (lambda x, k: -1e300 * ud.array_namespace(x).sum(x**3), [3.0, 4.0]),
+}
+
+
+def counted(f):
+    calls = [0]
+
+    def g(x):
+        calls[0] += 1
+        return f(x, calls[0])
+
+    return g
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NO_SUCCESS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_not_finite_is_no_success(name, method, backend, array):
+    if not ud.get_backend(backend).nests():
+        pytest.skip("has no exact derivatives of derivatives")
+    if backend != "numpy" and method not in {"bfgs", "l-bfgs-b"}:
+        pytest.skip("the same code")
+    if backend == "jax" and (name != "NaN midway" or method != "bfgs"):
+        pytest.skip("long to compile")
+    if method == "scipy:slsqp" and name == "NaN at the start":
+        pytest.skip("SciPy's LAPACK complains on standard output")
+    f, start = NO_SUCCESS[name]
+    result = ud.minimize(counted(f), array(start), method=method, options={"maxiter": 20})
+    assert not result.success
+    assert result.status is not Status.CONVERGED
+    assert result.message
+    if name != "NaN at the start":
+        assert np.isfinite(ud.to_numpy(result.x)).all()
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda x: ud.minimize(square, x),
+        lambda x: ud.minimize(square, x, bounds=(0, 1)),
+        lambda x: ud.minimize(square, x, projection=ud.optim.projections.nonnegative),
+        lambda x: ud.least_squares(lambda x: x, x),
+        lambda x: ud.least_squares(lambda x: x, x, bounds=(0, 1)),
+        lambda x: ud.root(lambda x: x, x),
+        lambda x: ud.fixed_point(lambda x: x, x),
+    ],
+)
+def test_without_unknowns_there_is_nothing_to_do(solve, array):
+    result = solve(array(np.zeros(0)))
+    assert (result.success, result.nit) == (True, 0)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda f, x: ud.least_squares(f, x),
+        lambda f, x: ud.least_squares(f, x, bounds=(-1, 9)),
+        lambda f, x: ud.least_squares(f, x, method="gauss-newton"),
+        lambda f, x: ud.root(f, x),
+        lambda f, x: ud.root(f, x, method="broyden"),
+    ],
+)
+def test_residuals_and_jacobians_that_are_not_finite(solve, array, backend):
+    if not ud.get_backend(backend).nests() or backend == "jax":
+        pytest.skip("the same code")
+    for f in (lambda x: x * float("nan"), lambda x: ud.array_namespace(x).sqrt(x) - 1):  # the second one at 0
+        result = solve(f, array([0.0, 4.0]))
+        assert (result.success, result.status) == (False, Status.NOT_FINITE)
+        assert ud.to_numpy(result.x)[1] == 4
+
+
+def test_half_precision_stays(array, backend):
+    if not ud.get_backend(backend).nests() or backend in {"array_api_strict", "jax"}:
+        pytest.skip("has no such dtype, or is the same code")
+    result = ud.minimize(square, array([3.0, 4.0], "float16"))
+    assert result.success
+    assert str(result.x.dtype).endswith("float16")
+
+
+def test_an_error_midway_passes_through():
+    def f(x, k):
+        if k > 2:
+            raise KeyError("mine")
+        return square(x) * x[0] ** 2
+
+    for method in (*METHODS, "scipy:nelder-mead"):
+        with pytest.raises(KeyError, match="mine"):
+            ud.minimize(counted(f), np.asarray([3.0, 4.0]), method=method)
+
+
+def test_infeasible_constraints_are_no_success():
+    line = [{"type": "eq", "fun": lambda x, b: x[0] - b, "args": (b,)} for b in (0.0, 1.0)]
+    assert not ud.minimize(square, np.ones(2), method="slsqp", constraints=line).success
+    assert not ud.minimize(
+        square, np.ones(2), method="slsqp", constraints={"type": "eq", "fun": lambda x: x[0] * np.nan}
+    ).success
+
+
+def test_bounds_in_the_form_of_scipy():
+    result = ud.minimize(square, np.asarray([3.0, 4.0]), bounds=scipy.optimize.Bounds([0, 0], [0.5, 2]))
+    np.testing.assert_allclose(result.x, [0.5, 1], atol=1e-6)
+    result = ud.minimize(square, np.asarray([3.0, 4.0]), bounds=(None, [0.5, 2]))
+    np.testing.assert_allclose(result.x, [0.5, 1], atol=1e-6)

@@ -1,6 +1,7 @@
 """Fixtures for all tests: backends, dtypes and arrays."""
 
 import os
+import sys
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before any import of JAX; the library itself never touches the flag
 # XLA compiles thousands of tiny programs here, each run once: not optimizing them saves half the time of the tests on JAX.
@@ -93,4 +94,31 @@ def clean_registry():
     registry.refresh()
     yield
     registry._session.clear()
+    registry.refresh()
+
+
+@pytest.fixture
+def add_distribution(tmp_path, monkeypatch):
+    """A function that installs a distribution: its name, version, modules by path, and unidiff entry points by name."""
+
+    def add(name, version, modules, plugins=None):
+        site = tmp_path / f"{name}-site"
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "top_level.txt").write_text("\n".join({path.split("/")[0].removesuffix(".py") for path in modules}))
+        lines = [f"{key} = {value}" for key, value in (plugins or {}).items()]
+        (info / "entry_points.txt").write_text("\n".join(["[unidiff]", *lines]))
+        for path, source in modules.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(source)
+            monkeypatch.delitem(sys.modules, path.removesuffix(".py"), raising=False)  # as another test may have left it
+        monkeypatch.syspath_prepend(str(site))
+        if chosen := os.environ.get("UNIDIFF_LOAD_PLUGINS"):  # the tests load some plugins only: these, too
+            monkeypatch.setenv("UNIDIFF_LOAD_PLUGINS", ",".join([chosen, *(plugins or {})]))
+        registry.refresh()
+        return site
+
+    yield add
+    monkeypatch.undo()
     registry.refresh()

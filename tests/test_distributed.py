@@ -55,3 +55,16 @@ def test_data_parallel_examples_learn(name):
     assert done.returncode == 0, done.stderr
     losses = [float(line.split()[3]) for line in done.stdout.splitlines()]
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_the_dask_example_learns_with_numpys_gradient():
+    pytest.importorskip("distributed")
+    script = PROGRAMS.parent.parent / "examples" / "data_parallel" / "with_dask.py"
+    command = [sys.executable, str(script), "--gigabytes", "0.016", "--rows", "5000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    first, nominal, *steps = done.stdout.splitlines()
+    assert float(first.split()[-1]) < 1e-14
+    assert "8 blocks on 2 workers" in nominal
+    losses = [float(line.split()[1]) for line in steps]
+    assert losses[-1] < 0.6 < losses[0]

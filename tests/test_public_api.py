@@ -22,7 +22,7 @@ NAMES = {
     "Estimate", "estimate_diagonal", "estimate_trace", "LinearSolution", "cg", "gmres", "solve_dense", "Eigenpairs", "lanczos",
     "power_iteration", "taylor", "directional_derivative", "linear_approximation", "quadratic_approximation", "custom_root",
     "minimize", "least_squares", "root", "fixed_point", "custom_fixed_point", "custom_argmin", "numerical", "sparse", "optim",
-    "testing",
+    "testing", "contributions",
     "custom_jvp", "custom_vjp", "checkpoint", "checkpoint_sequential", "bridge",
 }  # fmt: skip
 

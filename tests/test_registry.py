@@ -46,6 +46,20 @@ def returning(result):
     return module
 
 
+def raising_midway():
+    def register():
+        yield info("first")
+        raise RuntimeError("half of it")
+
+    return returning_from(register)
+
+
+def returning_from(register):
+    module = types.ModuleType("plugin")
+    module.unidiff_register_backends = ud.hookimpl(register)
+    return module
+
+
 def importing(error):
     def load():
         raise error
@@ -109,6 +123,10 @@ def test_the_official_backends_come_through_entry_points():
         ("info", EntryPoint("bad", lambda: plugin(info("bad", factory=Fake))), "factory"),
         ("info", EntryPoint("bad", lambda: plugin(info("bad", capabilities=None))), "Capabilities"),
         ("info", EntryPoint("bad", lambda: plugin(info("bad", requires="torch"))), "requires"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", install=["pip"]))), "install"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", library=None))), "library"),
+        ("info", EntryPoint("bad", lambda: plugin(info("bad", requires=("one>=1 | two=2",)))), "comparison"),
+        ("info", EntryPoint("bad", lambda: raising_midway()), "half of it"),
         ("info", EntryPoint("bad", lambda: plugin(info("bad", requires=("torch~=2",)))), "comparison"),
         ("info", EntryPoint("bad", lambda: returning(None)), "must yield BackendInfo"),
         ("info", EntryPoint("bad", lambda: returning(info())), "must yield BackendInfo"),

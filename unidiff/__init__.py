@@ -24,7 +24,7 @@ from unidiff.contraction import einsum
 from unidiff.first_order import grad, jvp, linearize, value_and_grad, vjp
 from unidiff.hookspecs import hookimpl
 from unidiff.jacobians import ComplexJacobian, hessian, jacfwd, jacobian, jacrev
-from unidiff.registry import backends, get_backend, register_backend
+from unidiff.registry import backends, contributions, get_backend, register_backend
 from unidiff.transforms.compiling import jit
 from unidiff.transforms.control_flow import cond, fori_loop, scan, while_loop
 from unidiff.transforms.vectorizing import vmap
@@ -66,6 +66,7 @@ __all__ = [
     "checkpoint",
     "checkpoint_sequential",
     "cond",
+    "contributions",
     "custom_argmin",
     "custom_fixed_point",
     "custom_jvp",

@@ -114,7 +114,8 @@ class BackendInfo:
     library : str
         The array library the backend differentiates, for tables and messages.
     requires : tuple of str
-        Requirement specifiers, such as ``("torch>=2.4",)``, checked against installed metadata without an import.
+        Requirement specifiers, such as ``("torch>=2.4",)``, checked against installed metadata without an import. Of
+        alternatives, as in ``"cupy-cuda12x>=13.3 | cupy-cuda13x>=13.6"``, one is enough.
     install : str
         The command that installs what is missing.
     tested : tuple of str
@@ -209,6 +210,10 @@ class Backend(Protocol):
     unless that is None. With it goes ``jit_error(error)``, which returns unidiff's error for one of the library's about values
     that are not known while a function is traced, or None.
     What ``jit`` returns may have a method ``lower(*arrays)`` that returns a `Lowered`, or an object like it.
+
+    A backend whose library compiles whatever it runs may have a method ``uncompiled()`` that returns a context manager: within
+    it programs run operation by operation, with the same results. Test tools use it where they run thousands of small programs
+    once each.
 
     A faster step of the optimizers of `unidiff.optim` is optional::
 

@@ -109,10 +109,10 @@ def check_grads(
 
 def _check(f: Callable[..., Any], args: tuple[Tree, ...], order: int, setting: _Setting, via: tuple[str, ...]) -> None:
     s = setting
-    point = _Point(s.backend, args)
+    point = Point(s.backend, args)
     v = [s.gauss(0.0, 1.0) for _ in point.coordinates]
     tangents = point.tree(v)
-    out = _Point(s.backend, _arrays(s.backend, f, args))
+    out = Point(s.backend, evaluate(s.backend, f, args))
     if not point.leaves or not out.leaves:
         raise ArgumentError("There is nothing to check: the function has no arrays among its arguments or in its output.")
     want, error = _directional(lambda t: _values(f, point, v, t, s.backend), len(out.coordinates), s.step)
@@ -121,12 +121,12 @@ def _check(f: Callable[..., Any], args: tuple[Tree, ...], order: int, setting: _
     cotangent = out.tree(ct)
     if "fwd" in s.modes:
         value, pushed = jvp(f, args, tangents, backend=s.backend)
-        _compare(out, "value", _Point(s.backend, value).coordinates, out.coordinates, s, (*via, "fwd"))
-        _compare(out, "tangent", _Point(s.backend, pushed).coordinates, want, s, (*via, "fwd"))
+        _compare(out, "value", Point(s.backend, value).coordinates, out.coordinates, s, (*via, "fwd"))
+        _compare(out, "tangent", Point(s.backend, pushed).coordinates, want, s, (*via, "fwd"))
     if "rev" in s.modes:
         value, pullback = vjp(f, *args, backend=s.backend)
-        _compare(out, "value", _Point(s.backend, value).coordinates, out.coordinates, s, (*via, "rev"))
-        _compare_adjoint(out, want, ct, _Point(s.backend, pullback(cotangent)).coordinates, v, s, (*via, "rev"))
+        _compare(out, "value", Point(s.backend, value).coordinates, out.coordinates, s, (*via, "rev"))
+        _compare_adjoint(out, want, ct, Point(s.backend, pullback(cotangent)).coordinates, v, s, (*via, "rev"))
     if order > 1:
         if "fwd" in s.modes:
             _check(lambda *xs: jvp(f, xs, tangents, backend=s.backend)[1], args, order - 1, s, (*via, "fwd"))
@@ -134,7 +134,7 @@ def _check(f: Callable[..., Any], args: tuple[Tree, ...], order: int, setting: _
             _check(lambda *xs: vjp(f, *xs, backend=s.backend)[1](cotangent), args, order - 1, s, (*via, "rev"))
 
 
-class _Point:
+class Point:
     """A pytree of arrays as a list of real coordinates, and back."""
 
     def __init__(self, backend: CompleteBackend, values: Tree) -> None:
@@ -160,9 +160,9 @@ class _Point:
                 return b.zeros_like(x)
         return b.namespace().reshape(b.asarray(numbers, dtype=dtype, device=b.device(x)), tuple(x.shape))
 
-    def where(self, k: int) -> str:
+    def where(self, k: int, name: str = "output") -> str:
         """Say where the k-th coordinate is, such as ``output['y'], element (0, 1)``."""
-        for x, path in zip(self.leaves, tree.paths(self.spec, "output"), strict=True):
+        for x, path in zip(self.leaves, tree.paths(self.spec, name), strict=True):
             count = size(x) * (1 + self.backend.is_complex(x))
             if k < count:
                 k, part = divmod(k, 2) if self.backend.is_complex(x) else (k, 0)
@@ -172,23 +172,23 @@ class _Point:
                     index.append(i)
                 return f"{path}, element {tuple(reversed(index))}" + (", imaginary part" if part else "")
             k -= count
-        return "output"
+        return name
 
 
 def _parts(z: complex) -> tuple[float, float]:
     return z.real, z.imag
 
 
-def _arrays(b: CompleteBackend, f: Callable[..., Any], args: tuple[Tree, ...]) -> Tree:
+def evaluate(b: CompleteBackend, f: Callable[..., Any], args: tuple[Tree, ...]) -> Tree:
     """Evaluate a function with its Python numbers made arrays, as the transforms return them."""
     output = Output(Call(f, args, {}, tuple(range(len(args))), b), has_aux=False)
     outs, rest = output(*output.call.primals)
     return output.join(outs, rest)[0]
 
 
-def _values(f: Callable[..., Any], point: _Point, v: list[float], t: float, b: CompleteBackend) -> list[float]:
+def _values(f: Callable[..., Any], point: Point, v: list[float], t: float, b: CompleteBackend) -> list[float]:
     moved = point.tree([x + t * dx for x, dx in zip(point.coordinates, v, strict=True)])
-    return _Point(b, _arrays(b, f, moved)).coordinates
+    return Point(b, evaluate(b, f, moved)).coordinates
 
 
 def _directional(values: Callable[[float], list[float]], count: int, step: float) -> tuple[list[float], list[float]]:
@@ -214,7 +214,7 @@ def _scale(values: Sequence[float]) -> float:
     return max((abs(x) for x in values), default=0.0)
 
 
-def _require_conclusive(out: _Point, want: list[float], error: list[float], s: _Setting, via: tuple[str, ...]) -> None:
+def _require_conclusive(out: Point, want: list[float], error: list[float], s: _Setting, via: tuple[str, ...]) -> None:
     tolerance = s.atol + s.rtol * _scale(want)
     for k, estimate in enumerate(error):
         if not estimate <= tolerance:
@@ -225,7 +225,7 @@ def _require_conclusive(out: _Point, want: list[float], error: list[float], s: _
             )
 
 
-def _compare(out: _Point, what: str, got: Sequence[float], want: Sequence[float], s: _Setting, via: tuple[str, ...]) -> None:
+def _compare(out: Point, what: str, got: Sequence[float], want: Sequence[float], s: _Setting, via: tuple[str, ...]) -> None:
     tolerance = s.atol + s.rtol * _scale(want)
     errors = [abs(a - b) for a, b in zip(got, want, strict=True)]
     worst = max(range(len(errors)), key=lambda k: math.inf if math.isnan(errors[k]) else errors[k], default=None)
@@ -236,7 +236,7 @@ def _compare(out: _Point, what: str, got: Sequence[float], want: Sequence[float]
 
 
 def _compare_adjoint(
-    out: _Point, want: list[float], ct: list[float], grads: list[float], v: list[float], s: _Setting, via: tuple[str, ...]
+    out: Point, want: list[float], ct: list[float], grads: list[float], v: list[float], s: _Setting, via: tuple[str, ...]
 ) -> None:
     terms = [a * b for a, b, x in _with_leaf(out, ct, want) if not _is_constant(out.backend, x)]
     got, expected = math.fsum(a * b for a, b in zip(grads, v, strict=True)), math.fsum(terms)
@@ -247,7 +247,7 @@ def _compare_adjoint(
         )
 
 
-def _with_leaf(out: _Point, a: list[float], b: list[float]) -> Any:
+def _with_leaf(out: Point, a: list[float], b: list[float]) -> Any:
     leaves = [x for x in out.leaves for _ in range(size(x) * (1 + out.backend.is_complex(x)))]
     return zip(a, b, leaves, strict=True)
 

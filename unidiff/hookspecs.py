@@ -1,4 +1,7 @@
-"""The hooks a plugin may implement, for pluggy's project ``unidiff`` and the entry-point group of the same name."""
+"""The hooks a plugin may implement, for pluggy's project ``unidiff`` and the entry-point group of the same name.
+
+All of them describe and none of them loads: what is described is imported when it is first used.
+"""
 
 from collections.abc import Iterable
 
@@ -20,8 +23,33 @@ def unidiff_register_backends() -> Iterable[BackendInfo]:  # type: ignore[empty-
 
 @hookspec
 def unidiff_register_commands() -> Iterable[tuple[str, str, str]]:  # type: ignore[empty-body]  # a specification has no body
-    """Yield ``(name, help, factory)`` for each command that the plugin adds to the program ``unidiff``.
+    """Yield ``(name, help, "package.module:function")`` for each command that the plugin adds to the program ``unidiff``.
 
-    ``factory`` is ``"package.module:function"`` and is imported only when the command is asked for; the function takes the
-    command's `argparse.ArgumentParser`, adds arguments to it, and returns a function from the parsed arguments to an exit code.
+    The function takes the command's `argparse.ArgumentParser`, adds arguments to it, and returns a function from the parsed
+    arguments to an exit code.
+    """
+
+
+@hookspec
+def unidiff_register_scenarios() -> Iterable[tuple[str, str, str]]:  # type: ignore[empty-body]  # a specification has no body
+    """Yield ``(name, help, "package.module:function")`` for each set of scenarios that the conformance suite is to run as well.
+
+    The function takes nothing and returns the scenarios, each as of ``unidiff_conformance.scenario.scenario``, with ids that
+    begin with a category of the plugin's own.
+    """
+
+
+@hookspec
+def unidiff_register_oracles() -> Iterable[tuple[str, str, str]]:  # type: ignore[empty-body]  # a specification has no body
+    """Yield ``(name, help, "package.module:function")`` for each second opinion on the derivatives that the suite wants.
+
+    The function takes a scenario and returns its Jacobian in real coordinates, rows by outputs; None where it has no opinion.
+    """
+
+
+@hookspec
+def unidiff_register_report_sections() -> Iterable[tuple[str, str, str]]:  # type: ignore[empty-body]  # a specification has no body
+    """Yield ``(name, help, "package.module:function")`` for each section that reports of the suite end with.
+
+    The function takes a run as plain data, as ``unidiff conformance run --json`` writes it, and returns the section's text.
     """

@@ -4,6 +4,7 @@ import os
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import pluggy
@@ -13,7 +14,7 @@ from unidiff.backend import API_VERSION, BackendInfo, Capabilities
 from unidiff.errors import PluginError
 from unidiff.requirements import parse
 
-__all__ = ["BrokenPlugin", "Plugins", "Registration", "discover"]
+__all__ = ["BrokenPlugin", "Contribution", "Plugins", "Registration", "discover", "gather"]
 
 DISTRIBUTION = "unidiff-array"
 """The distribution that this package is part of."""
@@ -33,9 +34,9 @@ class BrokenPlugin:
         The name of the entry point, or of the backend where `phase` is "load".
     distribution, version : str
         Where it comes from.
-    phase : {"import", "register", "info", "load"}
-        When it failed: at the import of its entry module, at the check of its hooks, at its description of a backend, or at
-        the first use of a backend.
+    phase : str
+        When it failed: "import" of its entry module, "register" for the check of its hooks, "info" for its description of a
+        backend, "load" at the first use of a backend, or the name of the hook that it does not answer as it should.
     error : BaseException
         The exception.
     traceback : str
@@ -70,6 +71,53 @@ class Registration:
         return f"{self.distribution} {self.version}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a plugin adds to the program or to the conformance suite, described and not yet imported.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    help : str
+        One line that says what it is.
+    factory : str
+        ``"package.module:function"``; see the hook for what the function takes and returns.
+    origin : str
+        The distribution and the version that it comes from.
+    failure : BaseException, optional
+        Why the plugin of this name adds nothing: it raised, or answered something else than the hook asks for.
+
+    Examples
+    --------
+    >>> from unidiff.plugins import Contribution
+    >>> Contribution("root", "the square root", "math:sqrt", "some-plugin 1.0").load()(4.0)
+    2.0
+    """
+
+    name: str
+    help: str
+    factory: str
+    origin: str
+    failure: BaseException | None = None
+
+    def load(self) -> Any:
+        """Import the function.
+
+        Raises
+        ------
+        unidiff.errors.PluginError
+            If the plugin failed, or the function cannot be imported, whatever the reason.
+        """
+        if self.failure is not None:
+            raise PluginError(f"the plugin {self.name!r} of {self.origin} failed: {self.failure!r}") from self.failure
+        module, _, attribute = self.factory.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{self.name!r} of {self.origin} cannot be imported: {error!r}") from error
+
+
 @dataclass(slots=True)
 class Plugins:
     """What discovery found."""
@@ -77,6 +125,8 @@ class Plugins:
     manager: pluggy.PluginManager
     registrations: dict[str, Registration] = field(default_factory=dict)
     broken: list[BrokenPlugin] = field(default_factory=list)
+    origins: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Entry point, distribution and version of each plugin, by the name it is registered under."""
 
 
 def discover() -> Plugins:
@@ -126,11 +176,12 @@ def _load(found: Plugins, entry_point: Any, distribution: str, version: str) -> 
         check_hook_names(plugin)
         name = f"{distribution}:{entry_point.name}"
         found.manager.register(plugin, name=name)
+        found.origins[name] = (entry_point.name, distribution, version)
         phase = "info"
         for registration in _described(plugin, entry_point.name, distribution, version):
             _add(found.registrations, registration)
     except (Exception, SystemExit) as error:  # a module that exits is broken; an interrupt by the user is not
-        if os.environ.get("UNIDIFF_STRICT_PLUGINS", "") not in ("", "0"):
+        if _is_strict():
             raise
         if plugin is not None and found.manager.is_registered(plugin):
             found.manager.unregister(plugin)
@@ -139,6 +190,61 @@ def _load(found: Plugins, entry_point: Any, distribution: str, version: str) -> 
             del found.registrations[name]
         text = "".join(traceback.format_exception(error))
         found.broken.append(BrokenPlugin(entry_point.name, distribution, version, phase, error, text))
+
+
+def _is_strict() -> bool:
+    return os.environ.get("UNIDIFF_STRICT_PLUGINS", "") not in ("", "0")
+
+
+def gather(found: Plugins, hook: str) -> list[Contribution]:
+    """Ask every plugin what it adds by a hook; one that raises, or answers something else, adds nothing but its failure.
+
+    Parameters
+    ----------
+    found : Plugins
+        What discovery found; new failures are added to it, each once.
+    hook : str
+        The name of a hook that yields ``(name, help, factory)``.
+
+    Returns
+    -------
+    list of Contribution
+        In the order in which plugins were found; of two of one name the first.
+    """
+    taken: dict[str, Contribution] = {}
+    failed = []
+    for implementation in getattr(found.manager.hook, hook).get_hookimpls():
+        entry, distribution, version = found.origins.get(implementation.plugin_name, (implementation.plugin_name, "", ""))
+        origin = f"{distribution} {version}".strip() or "this session"
+        try:
+            answer = implementation.function()
+            if isinstance(answer, str) or not isinstance(answer, Iterable):
+                raise PluginError(f"{hook} must yield (name, help, factory), but it returned {answer!r:.200}.")
+            all_taken = dict(taken)
+            for item in answer:
+                new = _contribution(hook, item, origin)
+                if new.name in all_taken:
+                    raise PluginError(f"{hook} yields {new.name!r}, which {all_taken[new.name].origin} has already.")
+                all_taken[new.name] = new
+            taken = all_taken
+        except (Exception, SystemExit) as error:
+            if _is_strict():
+                raise
+            failed.append(Contribution(entry, "", "", origin, error))
+            if not any((b.name, b.distribution, b.phase) == (entry, distribution, hook) for b in found.broken):
+                text = "".join(traceback.format_exception(error))
+                found.broken.append(BrokenPlugin(entry, distribution, version, hook, error, text))
+    return [*taken.values(), *failed]
+
+
+def _contribution(hook: str, item: Any, origin: str) -> Contribution:
+    if not (isinstance(item, (tuple, list)) and len(item) == 3 and all(isinstance(part, str) for part in item)):
+        raise PluginError(f"{hook} must yield (name, help, factory), three strings, but it yields {item!r:.200}.")
+    name, about, factory = item
+    if not name.replace("-", "_").isidentifier():
+        raise PluginError(f"The name of what {hook} yields must be one word, but it is {name!r}.")
+    check_reference(factory, f"The factory of {name!r}", "package.module:function")
+    return Contribution(name, about, factory, origin)
 
 
 def check_hook_names(plugin: Any) -> None:
@@ -168,11 +274,14 @@ def _described(plugin: Any, name: str, distribution: str, version: str) -> Itera
         yield Registration(info, name, distribution, version)
 
 
+_FIELDS = {"name": str, "api_version": int, "factory": str, "library": str, "install": str, "capabilities": Capabilities}
+
+
 def check_info(info: Any) -> None:
     """Raise PluginError for a description of a backend that is not valid."""
     if not isinstance(info, BackendInfo):
         raise PluginError(f"A backend is described by a unidiff.BackendInfo, but this one is by {info!r:.200}.")
-    for field_name, kind in (("name", str), ("api_version", int), ("factory", str), ("capabilities", Capabilities)):
+    for field_name, kind in _FIELDS.items():
         value = getattr(info, field_name)
         if not isinstance(value, kind):
             raise PluginError(f"{field_name} of {info.name!r} must be of type {kind.__name__}, but it is {value!r:.200}.")
@@ -200,9 +309,14 @@ def check_info(info: Any) -> None:
 
 def check_factory(info: BackendInfo) -> None:
     """Raise PluginError unless the factory is of the form "package.module:Class"."""
-    module, _, attribute = info.factory.partition(":")
+    check_reference(info.factory, f"The factory of {info.name!r}", "package.module:Class")
+
+
+def check_reference(reference: str, what: str, form: str) -> None:
+    """Raise PluginError unless a reference names a module and something in it."""
+    module, _, attribute = reference.partition(":")
     if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
-        raise PluginError(f"The factory of {info.name!r} must be 'package.module:Class', but it is {info.factory!r}.")
+        raise PluginError(f"{what} must be {form!r}, but it is {reference!r}.")
 
 
 def _add(registrations: dict[str, Registration], new: Registration) -> None:

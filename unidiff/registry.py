@@ -8,13 +8,14 @@ from typing import Any
 
 from unidiff.backend import Backend, BackendInfo
 from unidiff.derive import CompleteBackend, complete
-from unidiff.errors import BackendLoadError, PluginError, UnknownBackendError
-from unidiff.plugins import BrokenPlugin, Plugins, check_info, discover
+from unidiff.errors import ArgumentError, BackendLoadError, PluginError, UnknownBackendError
+from unidiff.plugins import BrokenPlugin, Contribution, Plugins, check_info, discover, gather
 from unidiff.requirements import unmet
 
 __all__ = [
     "backends",
     "broken",
+    "contributions",
     "get_backend",
     "named",
     "of_type",
@@ -54,6 +55,40 @@ def _discovered() -> Plugins:
 def plugin_manager() -> Any:
     """Return pluggy's plugin manager with all working plugins registered."""
     return _discovered().manager
+
+
+def contributions(kind: str) -> list[Contribution]:
+    """Return what plugins add to unidiff, described and not yet imported.
+
+    Parameters
+    ----------
+    kind : {"backends", "commands", "scenarios", "oracles", "report_sections"}
+        Which of the hooks ``unidiff_register_...`` to ask.
+
+    Returns
+    -------
+    list of unidiff.plugins.Contribution
+        Each with name, help, factory and origin, and a method `load`. Of a plugin that raises or yields something else there
+        is one with its failure, which `load` raises and ``unidiff doctor`` shows.
+
+    Raises
+    ------
+    unidiff.errors.ArgumentError
+        If there is no such hook.
+
+    Examples
+    --------
+    >>> import unidiff as ud
+    >>> "conformance" in [command.name for command in ud.contributions("commands")]
+    True
+    """
+    hook = f"unidiff_register_{kind}"
+    if not hasattr(plugin_manager().hook, hook):
+        raise ArgumentError(f"There are no contributions of the kind {kind!r}.")
+    if kind == "backends":
+        found = _discovered().registrations.values()
+        return [Contribution(r.info.name, r.info.library, r.info.factory, r.origin) for r in found]
+    return gather(_discovered(), hook)
 
 
 def broken() -> list[BrokenPlugin]:
@@ -309,6 +344,8 @@ def _install(info: BackendInfo) -> str:
 
 
 def _unknown_name(name: Any) -> Exception:
+    from difflib import get_close_matches  # needed for this message only
+
     plugins = _discovered()
     for record in plugins.broken:
         if record.name == name:
@@ -316,7 +353,9 @@ def _unknown_name(name: Any) -> Exception:
             error.__cause__ = record.error
             return error
     usable = backends()
-    lines = [f"There is no backend {name!r:.200}; use one of these or install a plugin that provides it."]
+    near = get_close_matches(name, usable, n=1) if isinstance(name, str) else []
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    lines = [f"There is no backend {name!r:.200}.{meant} Use one of these or install a plugin that provides it."]
     lines.append(f"Installed: {', '.join(usable) or 'none'}.")
     for other, info in backends(installed=False).items():
         if other not in usable:

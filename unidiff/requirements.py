@@ -6,7 +6,7 @@ from operator import eq, ge, gt, le, lt, ne
 
 from unidiff.errors import PluginError
 
-__all__ = ["parse", "unmet"]
+__all__ = ["installed", "parse", "unmet"]
 
 _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     ">=": ge,
@@ -27,7 +27,8 @@ def unmet(requirement: str) -> str | None:
     Parameters
     ----------
     requirement : str
-        The name of a distribution and comparisons of its release number, such as ``"torch>=2.6,<3"``.
+        The name of a distribution and comparisons of its release number, such as ``"torch>=2.6,<3"``, or several of these, of
+        which one is enough, such as ``"cupy-cuda12x>=13.3 | cupy-cuda13x>=13.6"``.
 
     Returns
     -------
@@ -44,23 +45,37 @@ def unmet(requirement: str) -> str | None:
     >>> unmet("numpy>=1")
     >>> unmet("no-such-distribution>=1")
     'no-such-distribution>=1 is not installed'
+    >>> unmet("no-such-distribution>=1 | numpy>=1")
     """
+    wrong = None
+    for name, clauses in parse(requirement):
+        version = installed(name)
+        if version is None:
+            continue
+        release = _release(version)
+        if all(compare(*_padded(release, wanted)) for compare, wanted in clauses):
+            return None
+        wrong = version if wrong is None else wrong
+    return f"{requirement} is not installed" if wrong is None else f"{requirement} is needed, but version {wrong} is installed"
+
+
+def installed(name: str) -> str | None:
+    """Return the version of a distribution, None where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
-    name, clauses = parse(requirement)
     try:
-        installed = version(name)
+        return version(name)
     except PackageNotFoundError:
-        return f"{requirement} is not installed"
-    release = _release(installed)
-    if all(compare(*_padded(release, wanted)) for compare, wanted in clauses):
         return None
-    return f"{requirement} is needed, but version {installed} is installed"
 
 
-def parse(requirement: str) -> tuple[str, list[_Clause]]:
-    """Return the name and the comparisons of a requirement, or raise PluginError if it is malformed."""
-    matched = _REQUIREMENT.fullmatch(requirement)
+def parse(requirement: str) -> list[tuple[str, list[_Clause]]]:
+    """Return the name and the comparisons of each alternative of a requirement, or raise PluginError if it is malformed."""
+    return [_parse_one(alternative, requirement) for alternative in requirement.split("|")]
+
+
+def _parse_one(alternative: str, requirement: str) -> tuple[str, list[_Clause]]:
+    matched = _REQUIREMENT.fullmatch(alternative.strip())
     if matched is None:
         raise PluginError(f"{requirement!r} is not a requirement; write it like 'name>=1.2,<3'.")
     clauses: list[_Clause] = []

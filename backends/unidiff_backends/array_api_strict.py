@@ -28,7 +28,7 @@ Array = type(xp.asarray(0.0))
 
 def to_numpy(x: Any) -> Any:
     """Return an array as one of NumPy; from another than the host's device it is copied."""
-    return np.asarray(x.to_device(HOST))
+    return np.asarray(x.to_device(HOST)._array)  # older versions have no protocol for this before Python 3.12
 
 
 def to_device(x: Any, device: Any) -> Any:

@@ -6,7 +6,7 @@ lazy arrays with the chunks of what they are derivatives of, and their graphs gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,21 @@ def device_of(x: Any) -> str:  # noqa: ARG001  # it is the same for all
     return DEVICE
 
 
+def another(x: Any) -> Any:
+    """Return another array with the same graph: ``x[key] = value`` gives an array a new graph, and no copy needs one."""
+    return da.Array(x.dask, x.name, x.chunks, meta=x._meta)
+
+
+def own(x: Any, shared: bool) -> Any:
+    """Return an array that no assignment to another one changes."""
+    return da.asarray(x) if not isinstance(x, da.Array) else another(x) if shared else x
+
+
+def freeze(x: Any, _lasting: bool) -> tuple[Any, Callable[[], None] | None]:
+    """Return what stays as it is when a constant operand is assigned to."""
+    return (another(x) if isinstance(x, da.Array) else x), None
+
+
 class DaskBackend(EngineBackend):
     """Arrays of Dask, differentiated by unidiff's own engine."""
 
@@ -42,7 +57,9 @@ class DaskBackend(EngineBackend):
             array_types=(da.Array, np.generic),
             scalar_types=(np.generic,),
             to_numpy=np.asarray,
-            mutable=False,
+            own=own,
+            freeze=freeze,
+            mutable=False,  # derivatives are not added up in place: that would make a graph of many assignments
             natives=natives,
             defers=True,
             mixin=GivenWay,
@@ -61,6 +78,9 @@ class DaskBackend(EngineBackend):
         if device not in (None, DEVICE):
             raise DeviceError(f"{INFO.name} has no device {device!r} here; this exists: {DEVICE}")
         return super().asarray(obj, dtype=dtype, device=device)
+
+    def _private(self, x: Any) -> Any:
+        return freeze(x, True)[0]
 
     def from_dlpack(self, x: Any, *, device: Any = None) -> Any:  # noqa: ARG002  # there is one
         """Return another library's array in one chunk for each 128 MiB, which share its memory."""

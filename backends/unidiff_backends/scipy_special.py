@@ -19,6 +19,8 @@ _ONLY_SCIPY = (
     "wrightomega", "y0", "y1", "zeta",
 )  # fmt: skip
 _FASTER_IN_SCIPY = ("entr", "expit", "kl_div", "log_expit", "logit", "rel_entr", "xlog1py", "xlogy")
+NAMES = _ONLY_SCIPY + _FASTER_IN_SCIPY
+"""Functions that are better, or only to be had, from the library."""
 
 
 @cache

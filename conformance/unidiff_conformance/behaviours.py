@@ -9,6 +9,7 @@ import numpy as np
 
 import unidiff as ud
 from unidiff_conformance.claims import claims
+from unidiff_conformance.operations import operations
 from unidiff_conformance.refusals import refusals
 from unidiff_conformance.scenario import Rule
 from unidiff_conformance.trial import MismatchError
@@ -28,22 +29,20 @@ class Behaviour:
         ``check(backend, dtype)``; raises `MismatchError`.
     requires : tuple of str
         Capabilities that a backend must claim, such as "exact" where numbers are compared digit by digit.
+    dtypes : tuple of str
+        Names of the dtypes it is run in.
     """
 
     id: str
     rule: Rule
     check: Callable[[Any, str], None]
     requires: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float64", "float32")
 
     @property
     def category(self) -> str:
         """The first part of the id."""
         return self.id.split(".")[0]
-
-    @property
-    def dtypes(self) -> tuple[str, ...]:
-        """Names of the dtypes it is run in."""
-        return ("float64", "float32")
 
 
 EXACT = ("exact",)
@@ -75,6 +74,16 @@ def _perturbation_confusion(outer: str, inner: str) -> Callable[[Any, str], None
         one = _one(backend, dtype)
         slope = lambda x: x * _derivative(backend, inner, lambda y: x + y, one, one)  # noqa: E731 - two nested functions
         _expect(backend.to_numpy(_derivative(backend, outer, slope, one, one)), 1.0, "d/dx x d/dy (x + y)")
+
+    return check
+
+
+def _closure(outer: str, inner: str) -> Callable[[Any, str], None]:
+    def check(backend: Any, dtype: str) -> None:
+        """d/dx d/dy x y^2 is 2y, although x comes to the inner function from its surroundings; cut off there, it is 0."""
+        one = _one(backend, dtype)
+        slope = lambda x: _derivative(backend, inner, lambda y: x * y * y, one, one)  # noqa: E731 - two nested functions
+        _expect(backend.to_numpy(_derivative(backend, outer, slope, one, one)), 2.0, "d/dx d/dy x y^2")
 
     return check
 
@@ -147,7 +156,8 @@ def _jacobian_shapes(backend: Any, dtype: str) -> None:
     for shape in ((), (0,), (2, 0), (1, 1)):
         x = backend.asarray(np.ones(shape), dtype=dtype)
         for transform in (ud.jacfwd, ud.jacrev, ud.jacobian):
-            pair = transform(lambda x: (x * x, ud.array_namespace(x).sum(x)))(x)
+            with backend.uncompiled():
+                pair = transform(lambda x: (x * x, ud.array_namespace(x).sum(x)))(x)
             for block, out in zip(pair, (shape, ()), strict=True):
                 _expect(tuple(block.shape), out + shape, f"the shape of a block of {transform.__name__}")
                 _expect(backend.to_numpy(block).dtype.name, dtype, f"the dtype of a block of {transform.__name__}")
@@ -180,9 +190,11 @@ def _python_numbers(backend: Any, dtype: str) -> None:
     calls["where"] = lambda xp, x: xp.where(x > 1, x, 0.5)
     calls["operators"] = lambda _, x: (2 * x + 0.5 - x / 3) ** 2 - 1 / x
     for what, call in calls.items():
-        outs, tangents = backend.jvp(lambda x, call=call: (call(backend.namespace(x), x),), (x,), (one,))
-        _, pullback = backend.vjp(lambda x, call=call: (call(backend.namespace(x), x),), (x,))
-        for array in (call(xp, x), *outs, *tangents, *pullback((one,))):
+        with backend.uncompiled():
+            outs, tangents = backend.jvp(lambda x, call=call: (call(backend.namespace(x), x),), (x,), (one,))
+            _, pullback = backend.vjp(lambda x, call=call: (call(backend.namespace(x), x),), (x,))
+            results = (call(xp, x), *outs, *tangents, *pullback((one,)))
+        for array in results:
             _expect(backend.to_numpy(array).dtype.name, dtype, f"the dtype of {what}")
 
 
@@ -209,9 +221,14 @@ def _all() -> tuple[Behaviour, ...]:
         *(Behaviour(f"behaviour.third-order.{'-'.join(t)}", Rule.NESTING, _third_order(t), EXACT) for t in triples),
         *(Behaviour(f"behaviour.exception.{mode}", Rule.ERRORS, _exceptions(mode), EXACT) for mode in modes),
         *(Behaviour(f"behaviour.one-call.{mode}", Rule.RESULTS, _one_call(mode), EXACT) for mode in modes),
+        *(
+            Behaviour(f"behaviour.closure.{outer}-over-{inner}", Rule.NESTING, _closure(outer, inner), EXACT)
+            for outer, inner in pairs
+        ),
+        *(Behaviour(f"behaviour.operation.{name}", Rule.NESTING, check, EXACT, ("float64",)) for name, check in operations()),
         Behaviour("behaviour.own-memory.results", Rule.RESULTS, _own_memory),
         Behaviour("behaviour.shape.jacobian", Rule.SHAPE, _jacobian_shapes),
-        Behaviour("behaviour.dtype.python-numbers", Rule.DTYPE, _python_numbers),
+        Behaviour("behaviour.dtype.python-numbers", Rule.DTYPE, _python_numbers, dtypes=("float32",)),
         Behaviour("behaviour.dtype.complex-jacobian", Rule.DTYPE, _complex_blocks, EXACT),
         *(Behaviour(f"behaviour.claim.{name}", Rule.ERRORS, check) for name, check in claims()),
         # What hands plain arrays to the function, as differences do, has nothing to refuse when they are exported.

@@ -4,9 +4,10 @@ A map of real and complex arrays is taken as a map between real vectors (real pa
 array). In these coordinates the VJP is the transposed Jacobian, whatever is complex, as the derivative standard demands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -91,32 +92,54 @@ def extrapolate(quotient: Callable[[float], Vector], noise: Callable[[float], Ve
 
 
 class Oracle:
-    """Value, Jacobian and Hessians of one scenario.
+    """Value, Jacobian and Hessian of one scenario, each computed when it is asked for.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario.
+    known : mapping
+        Those of the properties that need not be computed.
 
     Attributes
     ----------
-    value : tuple of numpy.ndarray
-        The outputs.
     point : numpy.ndarray
         The inputs as one vector.
-    jacobian : Estimate
-        The Jacobian in real coordinates, rows by outputs.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, known: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._scenario = scenario
         self._arrays = to_arrays(scenario.inputs)
+        self._function = scenario.reference or scenario.function
+        self._model: Function = scenario.like or self._function
         self.point = pack(self._arrays)
-        function = scenario.reference or scenario.function
-        with np.errstate(all="ignore"):
-            self.value = outputs(function(REFERENCE, *self._arrays))
-        self._model: Function = scenario.like or function
-        if scenario.jacobian is None:
-            self.jacobian = self._differentiate()
-        else:
-            wanted = np.asarray(scenario.jacobian, REAL)
-            self.jacobian = Estimate(wanted, np.zeros_like(wanted))
+        vars(self).update(known)
 
-    def hessian(self, cotangent: Vector) -> Estimate:
+    @cached_property
+    def value(self) -> tuple[Any, ...]:
+        """The outputs."""
+        with np.errstate(all="ignore"):
+            return outputs(self._function(REFERENCE, *self._arrays))
+
+    @cached_property
+    def jacobian(self) -> Estimate:
+        """The Jacobian in real coordinates, rows by outputs."""
+        if self._scenario.jacobian is None:
+            return self._differentiate()
+        wanted = np.asarray(self._scenario.jacobian, REAL)
+        return Estimate(wanted, np.zeros_like(wanted))
+
+    @cached_property
+    def cotangent(self) -> Vector:
+        """What weighs the outputs."""
+        return np.asarray(self._scenario.direction("cotangent", len(pack(self.value))), REAL)
+
+    @cached_property
+    def hessian(self) -> Estimate:
+        """The Hessian of ``Re <cotangent, f>`` in real coordinates."""
+        return self.hessian_along(self.cotangent)
+
+    def hessian_along(self, cotangent: Vector) -> Estimate:
         """Return the Hessian of ``Re <cotangent, f>`` in real coordinates."""
         n = len(self.point)
         units = np.eye(n, dtype=REAL)
@@ -161,9 +184,3 @@ class Oracle:
         return Estimate(
             np.column_stack([empty, *(c.value for c in columns)]), np.column_stack([empty, *(c.error for c in columns)])
         )
-
-
-@cache
-def oracle(scenario: Scenario) -> Oracle:
-    """Return the oracle of a scenario; one is enough for all backends, dtypes and modes."""
-    return Oracle(scenario)

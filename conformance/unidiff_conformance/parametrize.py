@@ -1,15 +1,17 @@
 """The whole suite as one parametrized test, for the authors of backends."""
 
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unidiff_conformance.behaviours import Behaviour
 from unidiff_conformance.environment import prepare
 from unidiff_conformance.profiles import check_profiles, modes_in
+from unidiff_conformance.report import failure
 from unidiff_conformance.results import Result, Status
-from unidiff_conformance.runner import run, select
+from unidiff_conformance.runner import pointless, run, select
 from unidiff_conformance.scenario import Scenario
 from unidiff_conformance.waivers import Waiver, WaiverError, read_waivers, waivers_of
 
@@ -28,16 +30,20 @@ class Case:
         Profiles and selections.
     waivers : tuple of Waiver
         Known deviations.
+    options : str
+        Options of the command line that run it again with these waivers.
     """
 
     backend: str
     item: Scenario | Behaviour
     profiles: tuple[str, ...]
     waivers: tuple[Waiver, ...]
+    options: str = ""
 
     def results(self) -> list[Result]:
         """Run it and return what came out."""
-        return list(run(self.backend, [self.item], profiles=self.profiles, waivers=self.waivers))
+        found = run(self.backend, [self.item], profiles=self.profiles, waivers=self.waivers)
+        return [replace(result, options=self.options) for result in found]
 
     def run(self) -> None:
         """Run it.
@@ -50,7 +56,7 @@ class Case:
         found = self.results()
         wrong = [r for r in found if r.failed or r.status is Status.NOT_RUN]
         if wrong:
-            raise AssertionError("\n".join(f"{r.case} {r.status.value} {r.kind}: {r.message}\n  {r.reproduce}" for r in wrong))
+            raise AssertionError("\n".join("\n".join([failure(r), *r.traceback.splitlines()]) for r in wrong))
 
 
 def cases(
@@ -76,17 +82,17 @@ def cases(
     Raises
     ------
     WaiverError
-        If the file of waivers is malformed, or has one that is about no scenario.
+        If the file of waivers is malformed, or has one that is about no case.
     ProfileError
         If there is no such profile.
     """
     check_profiles(profiles)
     known = waivers_of(backend) if waivers is None else read_waivers(Path(waivers))
-    for waiver in known:
-        if not any(waiver.concerns(item.id) for item in select()):
-            raise WaiverError(f"the waiver for {waiver.cases} is about no scenario")
+    for waiver in pointless(known):
+        raise WaiverError(f"the waiver for {waiver.cases} is about no case")
+    options = "" if waivers is None else f" --waivers {shlex.quote(str(waivers))}"
     items = (item for item in select(pattern) if any(modes_in(item, dtype, profiles) for dtype in item.dtypes))
-    return tuple(Case(backend, item, tuple(profiles), known) for item in items)
+    return tuple(Case(backend, item, tuple(profiles), known, options) for item in items)
 
 
 def parametrize(

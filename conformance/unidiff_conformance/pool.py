@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from queue import Empty, Queue
 from tempfile import TemporaryFile
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from unidiff_conformance.environment import environment_of
@@ -33,6 +35,7 @@ class Request:
     id : str
         The item.
     dtypes, modes, profiles : tuple of str
+    seed : int
         See `unidiff_conformance.runner.run`.
     """
 
@@ -40,6 +43,7 @@ class Request:
     dtypes: tuple[str, ...]
     modes: tuple[str, ...]
     profiles: tuple[str, ...]
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,11 @@ def run_in_workers(backend: str, requests: Sequence[Request], *, jobs: int, time
     WorkerError
         If the backend cannot be loaded.
     """
-    todo: Queue[Request] = Queue()
-    done: Queue[Finished | BaseException | None] = Queue()
-    for request in requests:
-        todo.put(request)
     jobs = max(1, min(jobs, len(requests)))
-    for _ in range(jobs):
-        Thread(target=_serve, args=(backend, todo, done, timeout), daemon=True).start()
+    todo = _Shares(requests, jobs)
+    done: Queue[Finished | BaseException | None] = Queue()
+    for number in range(jobs):
+        Thread(target=_serve, args=(backend, partial(todo.take, number), done, timeout), daemon=True).start()
     while jobs:
         found = done.get()
         if found is None:
@@ -91,14 +93,29 @@ def run_in_workers(backend: str, requests: Sequence[Request], *, jobs: int, time
             yield found
 
 
-def _serve(backend: str, todo: "Queue[Request]", done: "Queue[Finished | BaseException | None]", timeout: float) -> None:
+class _Shares:
+    """Requests in the order of their items: neighbours are alike, and what a process compiles for one serves the other."""
+
+    def __init__(self, requests: Sequence[Request], jobs: int) -> None:
+        size = -(-len(requests) // jobs)
+        self.shares = [deque(requests[k * size : (k + 1) * size]) for k in range(jobs)]
+        self.lock = Lock()
+
+    def take(self, number: int) -> Request | None:
+        """Return the next request of a share, then the last one of the longest share."""
+        with self.lock:
+            if self.shares[number]:
+                return self.shares[number].popleft()
+            longest = max(self.shares, key=len)
+            return longest.pop() if longest else None
+
+
+def _serve(
+    backend: str, take: Callable[[], Request | None], done: "Queue[Finished | BaseException | None]", timeout: float
+) -> None:
     worker: _Worker | None = None
     try:
-        while True:
-            try:
-                request = todo.get_nowait()
-            except Empty:
-                break
+        while (request := take()) is not None:
             results: list[Result] = []
             while True:
                 worker = worker or _Worker(backend)
@@ -107,7 +124,7 @@ def _serve(backend: str, todo: "Queue[Request]", done: "Queue[Finished | BaseExc
                     break
                 worker.stop()
                 worker = None
-                results.append(lost)
+                results.append(replace(lost, seed=request.seed))
             done.put(Finished(request.id, tuple(results)))
     except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits for it
         done.put(error)
@@ -138,7 +155,7 @@ class _Worker:
         Thread(target=self._read, daemon=True).start()
         first = self._next(START_SECONDS)
         if not isinstance(first, dict) or "ready" not in first:
-            reason = first["broken"] if isinstance(first, dict) else f"its process died at the start: {self._tail()}"
+            reason = first["broken"] if isinstance(first, dict) else self._end("as it was loaded", START_SECONDS, first)
             self.stop()
             raise WorkerError(reason)
 
@@ -146,13 +163,7 @@ class _Worker:
         """Run what is left of a request, add its results, and return the case in which the process was lost, if any."""
         assert self.process.stdin is not None
         skip = [result.case for result in results]
-        message = {
-            "id": request.id,
-            "dtypes": request.dtypes,
-            "modes": request.modes,
-            "profiles": request.profiles,
-            "skip": skip,
-        }
+        message = {**asdict(request), "skip": skip}
         case = (request.id, "", "")
         try:
             self.process.stdin.write(json.dumps(message) + "\n")
@@ -182,13 +193,21 @@ class _Worker:
     def _lost(self, case: tuple[str, ...], timeout: float | None) -> Result:
         name, dtype, mode = case
         if not mode:
-            raise WorkerError(f"the process died before it ran a case of {name}: {self._tail()}")
+            answer = None if timeout is None else Empty
+            raise WorkerError(self._end(f"before it ran a case of {name}", timeout or 0.0, answer))
         if timeout is not None:
             message = f"not done after {timeout:g} s"
             return Result(self.backend, name, dtype, mode, Status.TIMEOUT, "time-out", message, float("inf"), timeout)
-        self.process.wait()
-        message = f"the process died with exit code {self.process.returncode}: {self._tail()}"
+        message = self._end("", 0.0, None)
         return Result(self.backend, name, dtype, mode, Status.CRASH, "crash", message, float("inf"))
+
+    def _end(self, when: str, timeout: float, answer: Any) -> str:
+        """Say how the process ended, or that it gives no answer."""
+        if answer is Empty:
+            return f"the process gave no answer for {timeout:g} s {when}"
+        self.process.wait()
+        code = f"with exit code {self.process.returncode}: {self._tail()}".rstrip(": ")
+        return " ".join(part for part in ("the process died", when, code) if part)
 
     def _next(self, timeout: float) -> Any:
         """Return the next answer, None if the process has ended, or the class Empty if it takes too long."""

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from unidiff_conformance.behaviours import Behaviour
-from unidiff_conformance.checks import QUICK, REPRESENTATIVE, TRANSFORMS, modes_of
-from unidiff_conformance.results import Result, Status
+from unidiff_conformance.checks import QUICK, REPRESENTATIVE, SPECIAL_POINT, TRANSFORMS, modes_of
+from unidiff_conformance.nearest import meant
 from unidiff_conformance.scenario import Rule, Scenario
-from unidiff_conformance.scenarios import representatives
+from unidiff_conformance.scenarios import firsts, representatives
 
 SUITE_VERSION = "2026.11"
 """Year and month of the suite, which has versions of its own: a claim names the one it is about."""
@@ -29,8 +29,9 @@ EXTENSIONS = frozenset({"float32", "complex", "devices", "threads"})
 """Profiles that a claim lists with a plus sign."""
 SELECTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "default": "all profiles: every special point and one scenario of each clause in full, of the others first derivatives",
+        "default": "all profiles: first derivatives, and more at special points, once for each clause and in whole programs",
         "full": "all profiles, every case",
+        "plugins": "the scenarios that plugins add, which are part of default and full, and of no claim",
     }
 )
 BEHAVIOUR = "behaviour"
@@ -43,6 +44,8 @@ _BEHAVIOURS = (
     ("behaviour.claim.vmap", "transforms"),
     ("behaviour.claim.jit", "transforms"),
     ("behaviour.perturbation-confusion", "higher"),
+    ("behaviour.closure", "higher"),
+    ("behaviour.operation", "transforms"),
     ("behaviour.third-order", "higher"),
     ("behaviour.dtype.complex", "complex"),
 )
@@ -57,6 +60,8 @@ def profile_of(item: Scenario | Behaviour, dtype: str, mode: str) -> str:
     if isinstance(item, Behaviour):
         found = next((profile for start, profile in _BEHAVIOURS if item.id.startswith(start)), "core")
         return "float32" if dtype == "float32" and found == "core" else found
+    if item.origin:
+        return "plugins"
     if dtype.startswith("complex"):
         return "complex"
     if dtype == "float32":
@@ -73,7 +78,8 @@ def check_profiles(names: Collection[str]) -> None:
     """Raise `ProfileError` for a name that is neither a profile nor a selection."""
     for name in names:
         if name not in PROFILES and name not in SELECTIONS:
-            raise ProfileError(f"there is no profile {name!r}; there are {', '.join((*SELECTIONS, *PROFILES))}")
+            known = (*SELECTIONS, *PROFILES)
+            raise ProfileError(f"there is no profile {name!r}{meant(name, known)}; there are {', '.join(known)}")
 
 
 def modes_in(item: Scenario | Behaviour, dtype: str, profiles: Collection[str]) -> tuple[str, ...]:
@@ -106,35 +112,12 @@ def _default(item: Scenario | Behaviour, dtype: str, every: Sequence[str]) -> tu
     """
     if isinstance(item, Behaviour):
         return tuple(every)
-    if item.id in representatives():
-        return tuple(mode for mode in every if item.category == "program" or mode in REPRESENTATIVE)
-    return tuple(mode for mode in every if mode in QUICK) if dtype == item.dtypes[0] else ()
-
-
-def claim(results: Sequence[Result], profiles: Mapping[tuple[str, str, str], str], selection: str, waivers: int) -> str:
-    """Return what a backend can say of itself: suite version, selection, profiles passed and number of waivers.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        All results of one backend.
-    profiles : mapping
-        The profile of each case, by id, dtype and mode.
-    selection : str
-        What was run: "default", "full" or names of profiles.
-    waivers : int
-        How many waivers were used.
-
-    Returns
-    -------
-    str
-        Such as ``"unidiff-conformance 2026.11 default: loads core higher +float32, 2 waivers"``.
-    """
-    good = {Status.PASS, Status.WAIVED}
-    verdicts: dict[str, set[bool]] = {}
-    for result in results:
-        if result.status is not Status.UNSUPPORTED:
-            verdicts.setdefault(profiles[result.id, result.dtype, result.mode], set()).add(result.status in good)
-    passed = [("+" if name in EXTENSIONS else "") + name for name in PROFILES if verdicts.get(name) == {True}]
-    waived = f", {waivers} waiver{'s' * (waivers != 1)}" if waivers else ""
-    return f"unidiff-conformance {SUITE_VERSION} {selection}: {' '.join(passed) or 'none'}{waived}"
+    double = dtype == item.dtypes[0]
+    if item.category == "program" and item.id in representatives():
+        return tuple(every)
+    chosen = QUICK if double else frozenset()
+    if item.hand_picked or item.origin:
+        chosen = SPECIAL_POINT["double" if double else "single"]
+    if item.id in firsts() or item.origin:
+        chosen |= REPRESENTATIVE
+    return tuple(mode for mode in every if mode in chosen)

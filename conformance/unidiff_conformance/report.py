@@ -37,7 +37,7 @@ def progress(backend: str, total: int, enabled: bool) -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("[red]{task.fields[failed]}[/red] worst {task.fields[worst]}  {task.description}"),
+        TextColumn("[red]{task.fields[failed]}[/red] {task.fields[worst]}  {task.description}"),
     )
     failed, worst = 0, ""
     largest = 0.0
@@ -46,10 +46,13 @@ def progress(backend: str, total: int, enabled: bool) -> Iterator[Progress]:
 
         def advance(id: str, results: Sequence[Result]) -> None:
             nonlocal failed, worst, largest
-            failed += sum(r.failed for r in results)
+            for r in (r for r in results if r.failed):
+                failed += 1
+                if failed <= WORST:
+                    bar.console.print(failure(r), markup=False, highlight=False, soft_wrap=True)
             top = max((r for r in results if r.status is Status.PASS), key=lambda r: r.units, default=None)
             if top is not None and top.units > largest:
-                largest, worst = top.units, f"{top.units:.2f} in {top.id}"
+                largest, worst = top.units, f"worst {top.units:.2f} in {top.id}"
             bar.update(task, advance=1, description=id, failed=f"{failed} failed" if failed else "", worst=worst)
 
         yield advance
@@ -96,13 +99,29 @@ def worst(results: Sequence[Result]) -> str:
 def failures(results: Sequence[Result]) -> str:
     """Return what failed and the command that runs it again, one paragraph each."""
     failed = [r for r in results if r.failed]
-    paragraphs = [
-        f"{r.backend}  {r.case}  {r.status.value} {r.kind}\n    {(r.message.splitlines() or [''])[0]}\n    {r.reproduce}"
-        for r in failed[:SHOWN]
-    ]
-    if len(failed) > SHOWN:
-        paragraphs.append(f"... and {len(failed) - SHOWN} more, which --json, --junit and --html list")
+    shown = failed if len(failed) <= SHOWN else _one_of_each(failed)
+    paragraphs = [failure(r) for r in shown[:SHOWN]]
+    if len(failed) > len(paragraphs):
+        paragraphs.append(f"... and {len(failed) - len(paragraphs)} more failures, which --json, --junit and --html FILE list")
+    if shown:
+        paragraphs.append(f"'unidiff conformance explain {shown[0].case}' says what is wanted, why, and how it is judged")
     return "\n".join(paragraphs)
+
+
+def failure(r: Result) -> str:
+    """Return what is wrong with a case, where, and how to run it again."""
+    lines = [f"{r.backend}  {r.case}  {r.status.value} {r.kind}", (r.message.splitlines() or [""])[0], r.reproduce]
+    return "\n    ".join(lines)
+
+
+def _one_of_each(failed: Sequence[Result]) -> list[Result]:
+    """Return the largest failure of each function, for where everything fails one function says as much as another."""
+    largest: dict[tuple[str, str], Result] = {}
+    for r in failed:
+        old = largest.setdefault((r.backend, r.function), r)
+        if r.units > old.units:
+            largest[r.backend, r.function] = r
+    return list(largest.values())
 
 
 def text(results: Sequence[Result], claims: Mapping[str, str], problems: Mapping[str, Sequence[str]]) -> str:

@@ -44,6 +44,16 @@ class Result:
         How long it took.
     inputs : str
         The point, where the case failed.
+    seed : int
+        What moved the point; 0 for the points that claims are about.
+    where, got, want : str
+        The worst entry of a result, its value, and the value wanted, where the case failed for its accuracy.
+    tolerance : float
+        The tolerance of that entry.
+    traceback : str
+        Where an exception came from.
+    options : str
+        What else of the command line it takes to run the case again as it was run.
     """
 
     backend: str
@@ -56,6 +66,13 @@ class Result:
     units: float = 0.0
     seconds: float = 0.0
     inputs: str = ""
+    seed: int = 0
+    where: str = ""
+    got: str = ""
+    want: str = ""
+    tolerance: float = 0.0
+    traceback: str = ""
+    options: str = ""
 
     @property
     def case(self) -> str:
@@ -80,7 +97,8 @@ class Result:
     @property
     def reproduce(self) -> str:
         """The command that runs this case alone."""
-        return f"unidiff conformance run {self.backend} --dtype {self.dtype} --mode {self.mode} -k '={self.id}'"
+        seed = f" --seed {self.seed}" if self.seed else ""
+        return f"unidiff conformance run {self.backend} --case {self.case}{seed}{self.options}"
 
     def record(self) -> dict[str, Any]:
         """Return the result as plain data, ready for JSON, where an infinite error is null."""
@@ -95,6 +113,13 @@ class Result:
             "error_in_tolerances": self.units if math.isfinite(self.units) else None,
             "seconds": round(self.seconds, 4),
             "inputs": self.inputs,
+            "seed": self.seed,
+            "where": self.where,
+            "got": self.got,
+            "want": self.want,
+            "tolerance": self.tolerance,
+            "traceback": self.traceback,
+            "options": self.options,
         }
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
 from typing import Any, TypeAlias
@@ -78,7 +78,8 @@ class Data:
 class Draw:
     """A request for input data: distinct odd multiples of 1/16 between `low` and `high`.
 
-    Such numbers are exact in every dtype and stay away from each other and from all multiples of 1/8, where kinks lie.
+    Such numbers are exact in every dtype and stay away from each other and from all multiples of 1/8, where kinks lie. With
+    a seed each is moved by a multiple of 1/1024 below 1/64.
     """
 
     shape: tuple[int, ...]
@@ -110,8 +111,8 @@ class Scenario:
         Permanent name ``category.function.variant``; it also seeds the inputs.
     function : callable
         ``function(xp, *arrays)``, returning an array or a tuple of arrays.
-    inputs : tuple of Data
-        The point at which to differentiate.
+    given : tuple of Data and Draw
+        The inputs, each as numbers or as the region to draw them from.
     rule : Rule
         The general rule that decides the derivative here.
     accuracy : Accuracy
@@ -126,13 +127,20 @@ class Scenario:
         Highest order of derivative the rule determines here.
     requires : frozenset of str
         Capabilities that a backend must claim, such as ``"mutation"``.
-    hand_picked : bool
-        Whether the point was chosen for what happens there, rather than drawn.
+    seed : int
+        Chooses the numbers drawn. 0 is what claims are about; the others move every drawn point within its region.
+    origin : str
+        The plugin that brings it, with its version; empty for the scenarios of the suite.
+
+    Attributes
+    ----------
+    inputs : tuple of Data
+        The point at which to differentiate.
     """
 
     id: str
     function: Function
-    inputs: tuple[Data, ...]
+    given: "tuple[Data | Draw, ...]"
     rule: Rule
     accuracy: Accuracy
     reference: Function | None = None
@@ -140,7 +148,30 @@ class Scenario:
     jacobian: tuple[tuple[float, ...], ...] | None = None
     max_order: int = 2
     requires: frozenset[str] = field(default=frozenset())
-    hand_picked: bool = False
+    seed: int = 0
+    origin: str = ""
+    inputs: tuple[Data, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(_resolve(self.key, self.given, moved=bool(self.seed))))
+
+    def at(self, seed: int) -> "Scenario":
+        """Return the scenario with the numbers of another seed; a point that was chosen by hand stays where it is."""
+        return self if seed == self.seed else replace(self, seed=seed)
+
+    def direction(self, role: str, size: int) -> tuple[float, ...]:
+        """Return the entries of a tangent or cotangent."""
+        return probe(f"{self.key}|{role}", size)
+
+    @property
+    def key(self) -> str:
+        """What seeds the numbers."""
+        return f"{self.id}#{self.seed}" if self.seed else self.id
+
+    @property
+    def hand_picked(self) -> bool:
+        """Whether the point was chosen for what happens there, rather than drawn."""
+        return not any(isinstance(item, Draw) for item in self.given)
 
     @property
     def category(self) -> str:
@@ -176,15 +207,15 @@ def scenario(
     requires: Sequence[str] = (),
 ) -> Scenario:
     """Make a scenario from literal inputs and draws; a given `like` means a kink, a given `jacobian` a singular point."""
-    data = tuple(_resolve(id, inputs))
+    given = tuple(item if isinstance(item, Draw) else _literal(item) for item in inputs)
     if rule is None:
-        complex_inputs = any(item.is_complex for item in data)
+        complex_inputs = any(item.is_complex for item in given)
         smooth = Rule.COMPLEX if complex_inputs else Rule.SMOOTH
         rule = Rule.SINGULAR if jacobian is not None else Rule.KINK if like is not None else smooth
     return Scenario(
         id=id,
         function=function,
-        inputs=data,
+        given=given,
         rule=rule,
         accuracy=accuracy,
         reference=reference,
@@ -192,7 +223,6 @@ def scenario(
         jacobian=None if jacobian is None else tuple(tuple(row) for row in jacobian),
         max_order=(2 if like is None and jacobian is None else 1) if max_order is None else max_order,
         requires=frozenset(requires),
-        hand_picked=not any(isinstance(item, Draw) for item in inputs),
     )
 
 
@@ -205,23 +235,25 @@ def _hash(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
 
 
-def _resolve(seed: str, inputs: Sequence[Input]) -> Iterator[Data]:
+def _resolve(key: str, given: Sequence[Data | Draw], *, moved: bool) -> Iterator[Data]:
     taken: set[float] = set()
-    for position, item in enumerate(inputs):
-        yield _draw(f"{seed}|{position}", item, taken) if isinstance(item, Draw) else _literal(item)
+    for position, item in enumerate(given):
+        yield _draw(f"{key}|{position}", item, taken, moved=moved) if isinstance(item, Draw) else item
 
 
-def _draw(seed: str, request: Draw, taken: set[float]) -> Data:
+def _draw(key: str, request: Draw, taken: set[float], *, moved: bool) -> Data:
     """Take the numbers of the grid in the order of their hashes: the same on every machine, and no other case moves."""
     count = math.prod(request.shape) * (2 if request.is_complex else 1)
     grid = (k / 16 for k in range(math.ceil(16 * request.low), math.floor(16 * request.high) + 1) if k % 2)
-    free = sorted((x for x in grid if x not in taken), key=lambda x: _hash(f"{seed}|{x}"))
+    free = sorted((x for x in grid if x not in taken), key=lambda x: _hash(f"{key}|{x}"))[:count]
     if len(free) < count:
-        raise ValueError(f"{seed}: {count} numbers wanted of {len(free)} between {request.low} and {request.high}")
-    taken.update(free[:count])
-    numbers: tuple[Number, ...] = tuple(free[:count])
+        raise ValueError(f"{key}: {count} numbers wanted of {len(free)} between {request.low} and {request.high}")
+    taken.update(free)
+    if moved:
+        free = [x + (_hash(f"{key}|{x}|off") % 31 - 15) / 1024 for x in free]
+    numbers: tuple[Number, ...] = tuple(free)
     if request.is_complex:
-        numbers = tuple(complex(re, im) for re, im in zip(free[0:count:2], free[1:count:2], strict=True))
+        numbers = tuple(complex(re, im) for re, im in zip(free[0::2], free[1::2], strict=True))
     return Data(request.shape, numbers)
 
 

@@ -67,15 +67,3 @@ def special(name: str) -> Callable[..., Any]:
             return REAL(mpmath.nstr(function(*map(_exact, args)), 25))
 
     return lambda *args: np.asarray(np.vectorize(evaluate, otypes=[REAL])(*(np.asarray(a, REAL) for a in args)))
-
-
-def logsumexp(x: Any, axis: Any = None) -> Any:
-    """Return the logarithm of the sum of exponentials."""
-    top = np.max(np.real(x), axis=axis, keepdims=True)
-    return np.squeeze(top, axis=axis) + np.log(np.sum(np.exp(x - top), axis=axis))
-
-
-def softmax(x: Any, axis: Any = None) -> Any:
-    """Return the exponentials over their sum."""
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return powers / np.sum(powers, axis=axis, keepdims=True)

@@ -1,7 +1,6 @@
 """Checks of what a backend does with a function besides differentiating it: batching, compiling, and every derivation."""
 
 import re
-from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from unidiff_conformance.scenario import Scenario
 from unidiff_conformance.trial import Trial
 
-BATCH = 2
 _DATA_DEPENDENT = re.compile(
     r"\.nonzero\.|\.unique_|getitem\.mask-|program\.branch\.|program\.loop\.newton|\.repeat\.|argmin\.as-index|argmax\.as-index"
 )
@@ -23,28 +21,26 @@ def is_static(scenario: Scenario) -> bool:
 
 
 def check_batched(t: Trial) -> None:
-    """A batch of equal points gives a batch of equal values and of equal cotangents."""
-    stacked = t.arrays([_stack(array) for array in t.inputs])
-    flags = [True] * len(stacked)
-    _check_batch(t, t.backend.vmap(t.function, stacked, flags, BATCH), t.oracle.value, t.value, "batched outputs")
-    pulled = t.backend.vmap(lambda *xs: tuple(t.backend.vjp(t.function, xs)[1](t.cotangents)), stacked, flags, BATCH)
-    _check_batch(t, pulled, t.inputs, t.pulled, "batched input cotangents")
-
-
-def _stack(array: Any) -> Any:
-    return np.stack([array] * BATCH)
-
-
-def _check_batch(t: Trial, outs: Sequence[Any], like: Sequence[Any], expected: Any, what: str) -> None:
-    for k in range(BATCH):
-        t.check([out[k, ...] for out in outs], like, expected, f"{what}, slice {k},")
+    """In a batch with another point, whichever comes first, a point has the value and the cotangents that it has alone."""
+    pull = lambda *xs: tuple(t.backend.vjp(t.function, xs)[1](t.cotangents))  # noqa: E731 - called below
+    for place in range(2):
+        pairs = [(here, there) if place == 0 else (there, here) for here, there in zip(t.inputs, t.elsewhere, strict=True)]
+        stacked = t.arrays([np.stack(pair) for pair in pairs])
+        for function, like, expected, what in (
+            (t.function, t.oracle.value, t.value, "batched outputs"),
+            (pull, t.inputs, t.pulled, "batched input cotangents"),
+        ):
+            outs = t.backend.vmap(function, stacked, [True] * len(stacked), 2)
+            t.check([out[place, ...] for out in outs], like, expected, f"{what}, slice {place} of 2,")
 
 
 def check_compiled(t: Trial) -> None:
-    """The compiled function and its compiled pullback give what they give otherwise, at the first call and at a later one."""
+    """The compiled function and its compiled pullback, called at another point first, give here what they give otherwise."""
     value = t.backend.jit(t.function)
     pull = t.backend.jit(lambda *xs: tuple(t.backend.vjp(t.function, xs)[1](t.cotangents)))
-    for call in ("a first call", "a second call"):
+    others = t.arrays(t.elsewhere)
+    value(*others), pull(*others)
+    for call in ("a second call", "a third call"):
         t.check(value(*t.primals), t.oracle.value, t.value, f"compiled outputs of {call}")
         t.check(pull(*t.primals), t.inputs, t.pulled, f"compiled input cotangents of {call}")
 

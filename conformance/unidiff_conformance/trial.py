@@ -1,15 +1,16 @@
 """A scenario on a backend in one dtype: arrays made, results taken apart, errors measured in units of the tolerance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unidiff_conformance.oracles import oracle, outputs, pack, unpack
-from unidiff_conformance.scenario import Scenario, probe
+from unidiff_conformance.oracles import outputs, pack, to_arrays, unpack
+from unidiff_conformance.scenario import Scenario
+from unidiff_conformance.vectors import oracle
 
 SECOND_ORDER_FACTOR = 8.0
 """How much more error a second derivative may have than a first one: it is the product rule, applied twice more."""
@@ -24,25 +25,42 @@ class MismatchError(Exception):
     Parameters
     ----------
     kind : str
-        What is wrong: "accuracy", "dtype", "shape", "type", "device", "missing", "mutation", "exception" or "behaviour".
+        What is wrong: "accuracy", "dtype", "shape", "type", "device", "missing", "mutation", "exception", "oracle" or
+        "behaviour".
     message : str
         What was expected and what came.
     units : float
         The error in units of the tolerance.
+    where, got, want : str
+        The worst entry, its value, and the value wanted.
+    tolerance : float
+        The tolerance of that entry.
     """
 
-    def __init__(self, kind: str, message: str, units: float = float("inf")) -> None:
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        units: float = float("inf"),
+        *,
+        where: str = "",
+        got: str = "",
+        want: str = "",
+        tolerance: float = 0.0,
+    ) -> None:
         super().__init__(f"{kind}: {message}")
         self.kind = kind
         self.units = units
+        self.where, self.got, self.want, self.tolerance = where, got, want, tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a result has to be: a vector in real coordinates and a tolerance for each entry."""
+    """What a result has to be: a vector in real coordinates, a tolerance for each entry, and which entries may be anything."""
 
     value: NDArray[Any]
     tolerance: NDArray[Any]
+    undetermined: NDArray[Any] | bool = False
 
 
 class Trial:
@@ -63,8 +81,8 @@ class Trial:
         The point and two directions, as arrays of the backend.
     cotangents : tuple of array
         One for each output.
-    inputs : tuple of numpy.ndarray
-        The point in extended precision.
+    inputs, elsewhere : tuple of numpy.ndarray
+        The point in extended precision, and another one.
     worst : float
         The largest error found so far, in units of its tolerance.
     """
@@ -75,15 +93,18 @@ class Trial:
         self.eps = float(np.finfo(np.float32 if dtype in _SINGLE else np.float64).eps)
         self.inputs = unpack(self.oracle.point, _like(scenario))
         self.worst = 0.0
-        rows, columns = self.oracle.jacobian.value.shape
-        self.v, self.w, self.u = (
-            np.asarray(probe(f"{scenario.id}|{role}", size), np.longdouble)
-            for role, size in (("tangent", columns), ("other", columns), ("cotangent", rows))
-        )
+        _, columns = self.oracle.jacobian.value.shape
+        self.v, self.w = (np.asarray(scenario.direction(role, columns), np.longdouble) for role in ("tangent", "other"))
+        self.u = self.oracle.cotangent
         self.primals = self.arrays(self.inputs)
         self.tangents = self.arrays(unpack(self.v, self.inputs))
         self.others = self.arrays(unpack(self.w, self.inputs))
         self.cotangents = self.arrays(unpack(self.u, self.oracle.value))
+
+    @cached_property
+    def elsewhere(self) -> tuple[NDArray[Any], ...]:
+        """Another point of the same shapes; the same point, where it was chosen by hand."""
+        return to_arrays(self.scenario.at(self.scenario.seed + 1).inputs)
 
     def function(self, *arrays: Any) -> tuple[Any, ...]:
         """Evaluate the scenario's function in the backend's namespace for these arrays."""
@@ -141,7 +162,7 @@ class Trial:
     @cached_property
     def curved(self) -> Expected:
         """The Hessian of ``Re <cotangents, f>`` times the tangents."""
-        hessian = self.oracle.hessian(self.u)
+        hessian = self.oracle.hessian
         slope = np.max(np.abs(self.oracle.jacobian.value).T @ np.abs(self.u), initial=0)
         bend = np.max(np.abs(hessian.value) @ np.abs(self.v), initial=0)
         return self.expected(
@@ -191,11 +212,15 @@ class Trial:
         if np.max(units, initial=0) > 1:
             k = int(np.argmax(units))
             tolerance = float(expected.tolerance[k])
+            where, got, want = f"entry {k} of the {what}", repr(float(found[k])), repr(float(expected.value[k]))
             raise MismatchError(
                 "accuracy",
-                f"entry {k} of the {what} is {float(found[k])!r}, wanted {float(expected.value[k])!r}, "
-                f"off by {float(units[k]):.3g} tolerances of {tolerance:.3g}",
+                f"{where} is {got}, wanted {want}, off by {float(units[k]):.3g} tolerances of {tolerance:.3g}",
                 float(units[k]),
+                where=where,
+                got=got,
+                want=want,
+                tolerance=tolerance if np.isfinite(tolerance) else 0.0,  # infinities and NaNs have to agree
             )
 
     def check_unchanged(self) -> None:
@@ -226,7 +251,11 @@ class Trial:
 
     def _product(self, matrix: NDArray[Any], error: NDArray[Any], vector: NDArray[Any]) -> Expected:
         size = np.abs(vector)
-        return self.expected(matrix @ vector, np.abs(matrix) @ size, error @ size)
+        with np.errstate(invalid="ignore"):
+            product = matrix @ vector
+        wanted = self.expected(product, np.abs(matrix) @ size, error @ size)
+        # Where infinite derivatives of opposite signs meet, what comes out depends on which of them is faster.
+        return replace(wanted, undetermined=np.isnan(product) & ~np.any(np.isnan(matrix), axis=1))
 
     def expected(self, want: NDArray[Any], scale: Any, error: NDArray[Any], factor: float = 1.0, order: int = 1) -> Expected:
         """Return numbers wanted with the tolerance that goes with their scale and with what the backend claims."""
@@ -253,7 +282,7 @@ class Trial:
 def in_units(found: NDArray[Any], expected: Expected) -> NDArray[Any]:
     """Return the error of every entry in units of its tolerance; infinities and NaNs have to agree."""
     with np.errstate(all="ignore"):
-        same = (found == expected.value) | (np.isnan(found) & np.isnan(expected.value))
+        same = expected.undetermined | (found == expected.value) | (np.isnan(found) & np.isnan(expected.value))
         units = np.where(same, 0, np.abs(found - expected.value) / expected.tolerance)
     return np.nan_to_num(units, nan=np.inf, posinf=np.inf)
 

@@ -12,7 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-KINDS = frozenset("accuracy exception dtype shape type device missing mutation behaviour crash time-out".split())
+from unidiff_conformance.nearest import meant
+
+KINDS = frozenset("accuracy exception dtype shape type device missing mutation behaviour oracle crash time-out".split())
 """How a case can fail; see `MismatchError.kind`."""
 _CONDITION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(<=|>=|==|!=|<|>)\s*([0-9]+(?:\.[0-9]+)*)")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -59,10 +61,6 @@ class Waiver:
     def matches(self, case: str) -> bool:
         """Say whether the waiver is about a case."""
         return any(fnmatchcase(case, pattern) for pattern in self.cases.split())
-
-    def concerns(self, id: str) -> bool:
-        """Say whether any case of a scenario may match."""
-        return any(fnmatchcase(id, pattern.split(":")[0]) for pattern in self.cases.split())
 
     @property
     def applies(self) -> bool:
@@ -128,13 +126,14 @@ def _parse(text: str, where: str) -> tuple[Waiver, ...]:
 
 def _waiver(table: dict[str, Any], where: str) -> Waiver:
     known = {field.name: field.default is MISSING for field in fields(Waiver)}
-    wrong = [key for key, value in table.items() if not (isinstance(value, str) and value.strip())]
-    lacking = [key for key, needed in known.items() if needed and key not in table]
-    if wrong or lacking or table.keys() - known.keys():
-        needed, optional = ([key for key, is_needed in known.items() if is_needed == flag] for flag in (True, False))
-        raise WaiverError(
-            f"{where} needs the non-empty strings {', '.join(needed)} and takes {', '.join(optional)}, nothing else"
-        )
+    # TOML has dates of its own, which are as good as strings.
+    table = {key: value.isoformat() if type(value) is date else value for key, value in table.items()}
+    wrong = [f"{key!r} is unknown{meant(key, known)}" for key in table if key not in known]
+    wrong += [f"{key!r} must be a non-empty string, not {value!r:.80}" for key, value in table.items() if not _is_text(value)]
+    wrong += [f"{key!r} is missing" for key, needed in known.items() if needed and key not in table]
+    if wrong:
+        needed, optional = (", ".join(key for key in known if known[key] == flag) for flag in (True, False))
+        raise WaiverError(f"{where}: {'; '.join(wrong)}. A waiver has {needed}, and may have {optional}")
     waiver = Waiver(**table)
     if waiver.expect not in KINDS:
         raise WaiverError(f"{where} expects {waiver.expect!r}, which is none of {', '.join(sorted(KINDS))}")
@@ -145,6 +144,10 @@ def _waiver(table: dict[str, Any], where: str) -> Waiver:
     except ValueError as error:
         raise WaiverError(f"{where}: the date {waiver.expires!r} is not like '2027-03-01'") from error
     return waiver
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _release(version: str) -> tuple[int, ...]:

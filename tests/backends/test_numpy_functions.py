@@ -22,7 +22,12 @@ def _cases():
 
 @pytest.mark.parametrize("call", _cases())
 def test_value_and_derivatives(call):
-    want = np.asarray(call(X))
+    try:
+        want = np.asarray(call(X))
+    except TypeError:
+        if np.lib.NumpyVersion(np.__version__) >= "2.4.0":
+            raise
+        pytest.skip("this version of NumPy takes no such arguments")
     y, step = ud.jvp(call, (X,), (np.cos(X),))[0], 1e-4
     np.testing.assert_allclose(y, want, rtol=1e-12, atol=1e-12)
     assert (y.shape, y.dtype) == (want.shape, want.dtype)
@@ -69,7 +74,7 @@ def _dispatched():
 def test_every_function_of_numpy_is_in_one_table():
     tables = [*CALLS, *CONSTANT, *RAISING]
     assert len(tables) == len(set(tables))
-    assert set(_dispatched()) - set(tables) == set()
+    assert set(_dispatched()) - set(tables) - {"in1d"} == set()  # until NumPy 2.4
 
 
 UNDISPATCHED = [

@@ -79,6 +79,29 @@ def test_a_broken_plugin_does_not_stop_the_program(add_distribution, capsys: pyt
     assert '"numpy"' in captured.out
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("raise RuntimeError('no configuration')", "no configuration"),
+        ("def configure(parser): raise RuntimeError('not today')", "not today"),
+        ("def configure(parser): return lambda args: 1 / 0", "ZeroDivisionError"),
+        ("def configure(parser): return lambda args: None", "exit code"),
+        ("def configure(parser): pass", "not callable"),
+        ("other = 1", "cannot be imported"),
+    ],
+)
+def test_a_command_that_crashes_is_named_with_its_plugin(
+    add_distribution, command, message, capsys: pytest.CaptureFixture[str]
+):
+    plugin = PLUGIN.replace('    yield ("demo", "a name that is taken", "greeter_command:configure")\n', "")
+    add_distribution("greeter", "1.0", {"greeter.py": plugin, "greeter_command.py": command}, {"greeter": "greeter"})
+    assert main(["greet"]) == 3
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("unidiff: the command 'greet' of greeter 1.0 failed: ")
+    assert message in last
+    assert main(["backends", "--json"]) == 0
+
+
 def test_runs_as_a_module_without_importing_a_framework() -> None:
     code = "import sys; from unidiff.cli import main; main(['backends']); print({'torch', 'jax'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

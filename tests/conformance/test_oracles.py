@@ -5,9 +5,8 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from unidiff_conformance.oracles import extrapolate, oracle, pack, unpack
+from unidiff_conformance.oracles import Oracle, extrapolate, pack, unpack
 from unidiff_conformance.reference import REFERENCE
-from unidiff_conformance.scenario import Scenario
 from unidiff_conformance.scenarios import DIFFERENTIABLE, PIECEWISE_CONSTANT, covered, representatives, scenarios
 
 EXTENDED = np.finfo(np.longdouble).eps < 1e-18
@@ -37,35 +36,27 @@ def derivative(f, point, orders):  # type: ignore[no-untyped-def]  # mpmath is u
 
 @pytest.mark.parametrize("name", UNARY)
 def test_unary_closed_forms(name: str) -> None:
-    found = oracle(scenarios()[f"elementwise.{name}.matrix"])
+    found = Oracle(scenarios()[f"elementwise.{name}.matrix"])
     points = found.point.astype(float)
     first = [derivative(UNARY[name], (x,), (1,)) for x in points]
     second = [derivative(UNARY[name], (x,), (2,)) for x in points]
     np.testing.assert_allclose(np.diagonal(found.jacobian.value).astype(float), first, rtol=4e-16, atol=1e-16)
-    hessian = found.hessian(np.ones(len(points)))
+    hessian = found.hessian_along(np.ones(len(points)))
     np.testing.assert_allclose(np.diagonal(hessian.value).astype(float), second, rtol=1e-11, atol=1e-12)
     assert np.all(np.abs(np.diagonal(hessian.value).astype(float) - second) <= np.diagonal(hessian.error) + 1e-15)
 
 
 @pytest.mark.parametrize("name", BINARY)
 def test_binary_closed_forms(name: str) -> None:
-    found = oracle(scenarios()[f"elementwise.{name}.same-shape"])
+    found = Oracle(scenarios()[f"elementwise.{name}.same-shape"])
     x, y = np.split(found.point.astype(float), 2)
     for block, orders in enumerate([(1, 0), (0, 1)]):
         wanted = [derivative(BINARY[name], point, orders) for point in zip(x, y, strict=True)]
         diagonal = np.diagonal(found.jacobian.value[:, block * len(x) :]).astype(float)
         np.testing.assert_allclose(diagonal, wanted, rtol=4e-16, atol=1e-16)
-    mixed = np.diagonal(found.hessian(np.ones(len(x))).value[: len(x), len(x) :]).astype(float)
+    mixed = np.diagonal(found.hessian_along(np.ones(len(x))).value[: len(x), len(x) :]).astype(float)
     wanted = [derivative(BINARY[name], point, (1, 1)) for point in zip(x, y, strict=True)]
     np.testing.assert_allclose(mixed, wanted, rtol=1e-10, atol=1e-11)
-
-
-@pytest.mark.parametrize("id", scenarios())
-def test_first_derivatives_are_known_to_more_digits_than_are_asked_for(id: str) -> None:
-    found: Scenario = scenarios()[id]
-    estimate = oracle(found).jacobian
-    size = np.max(np.abs(estimate.value), initial=1, where=np.isfinite(estimate.value))
-    assert np.max(estimate.error, initial=0) <= 1e-14 * size
 
 
 def test_linear_functions_come_out_exactly() -> None:
@@ -88,8 +79,8 @@ def test_pack_and_unpack_are_inverse() -> None:
 
 
 def test_real_coordinates_turn_the_transpose_into_the_adjoint() -> None:
-    jacobian = oracle(scenarios()["elementwise.multiply.complex"]).jacobian.value
-    z, w = unpack(oracle(scenarios()["elementwise.multiply.complex"]).point, [np.zeros(3, complex)] * 2)
+    jacobian = Oracle(scenarios()["elementwise.multiply.complex"]).jacobian.value
+    z, w = unpack(Oracle(scenarios()["elementwise.multiply.complex"]).point, [np.zeros(3, complex)] * 2)
     u = np.asarray([1 + 2j, -1j, 0.5])
     found = unpack(jacobian.T @ pack([u]), [z, w])
     np.testing.assert_allclose(found[0].astype(complex), (np.conj(w) * u).astype(complex), rtol=1e-14)

@@ -4,13 +4,13 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from unidiff import errors, registry
 from unidiff.backend import BackendInfo
 from unidiff.cli.commands import Run
 from unidiff.cli.console import Console, make_console
+from unidiff.requirements import installed, parse
 
 FLAGS = {
     "vmap": "vmap",
@@ -46,15 +46,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def library_versions(info: BackendInfo) -> dict[str, str | None]:
-    """Return the installed version, or None, of each distribution that a backend requires."""
+    """Return the installed version, or None, of each distribution that a backend requires; of alternatives of the one found."""
     versions: dict[str, str | None] = {}
     for requirement in info.requires:
-        name = re.match(r"[A-Za-z0-9._-]*", requirement.strip())
-        distribution = name[0] if name else requirement
-        try:
-            versions[distribution] = metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            versions[distribution] = None
+        found = {name: installed(name) for name, _ in parse(requirement)}
+        name = next((name for name, version in found.items() if version is not None), next(iter(found)))
+        versions[name] = found[name]
     return versions
 
 

@@ -2,77 +2,57 @@
 
 import argparse
 from collections.abc import Callable
-from importlib import import_module
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from unidiff import registry
+from unidiff.plugins import DISTRIBUTION, Contribution
 
 Run: TypeAlias = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed arguments and returns the exit code."""
 Configure: TypeAlias = Callable[[argparse.ArgumentParser], Run]
-"""Adds the arguments of a command to its parser and returns what runs it."""
+"""Adds the arguments of a command to its parser and returns what runs it: the factory of a command."""
 
 
-class Command(NamedTuple):
-    """A command of the program.
-
-    Parameters
-    ----------
-    name : str
-        What the user types after ``unidiff``.
-    help : str
-        One line that says what it does.
-    factory : str
-        ``"package.module:function"``, a function of the type `Configure`, imported only when the command is asked for.
-    """
-
-    name: str
-    help: str
-    factory: str
-
-    def load(self) -> Configure:
-        """Import the factory."""
-        module, _, function = self.factory.partition(":")
-        configure: Configure = getattr(import_module(module), function)
-        return configure
+def _own(name: str, about: str, factory: str) -> Contribution:
+    return Contribution(name, about, f"unidiff.cli.{factory}:configure", DISTRIBUTION)
 
 
 OWN = (
-    Command("backends", "list the backends: versions, devices and capabilities", "unidiff.cli.backends:configure"),
-    Command("doctor", "look for broken plugins, wrong versions and mixed-up files", "unidiff.cli.doctor:configure"),
-    Command(
-        "new-backend",
-        "write a plugin for an array library, as a project of its own",
-        "unidiff.cli.new_backend.command:configure",
-    ),
-    Command("check", "check the derivatives of a function of your own on every backend", "unidiff.cli.check:configure"),
-    Command("demo", "optimize the same functions on every backend and compare", "unidiff.cli.demo.command:configure"),
+    _own("backends", "list the backends: versions, devices and capabilities", "backends"),
+    _own("doctor", "look for broken plugins, wrong versions and mixed-up files", "doctor"),
+    _own("new-backend", "write a plugin for an array library, as a project of its own", "new_backend.command"),
+    _own("check", "check the derivatives of a function of your own on every backend", "check"),
+    _own("demo", "optimize the same functions on every backend and compare", "demo.command"),
 )
 
 
-def collect() -> tuple[list[Command], list[str]]:
+def collect() -> tuple[list[Contribution], list[str]]:
     """Return all commands, and what is wrong with those that had to be left out.
 
     Returns
     -------
-    commands : list of Command
+    commands : list of Contribution
         unidiff's own first, then those of plugins by name.
     problems : list of str
         A sentence for each plugin whose commands cannot be used.
     """
-    own = {command.name: command for command in OWN}
-    added: dict[str, Command] = {}
-    problems = []
-    for implementation in registry.plugin_manager().hook.unidiff_register_commands.get_hookimpls():
-        try:
-            found = [Command(*triple) for triple in implementation.function()]
-        except Exception as error:  # noqa: BLE001  # a broken plugin must not stop the others, whatever it raises
-            problems.append(f"the commands of the plugin {implementation.plugin_name} are left out: {error!r}")
-            continue
-        for command in found:
-            if command.name in own | added:
-                taken = f"there is a command {command.name!r} already"
-                problems.append(f"a command of the plugin {implementation.plugin_name} is left out: {taken}")
-            else:
-                added[command.name] = command
-    return [*OWN, *(added[name] for name in sorted(added))], problems
+    own = {command.name for command in OWN}
+    added = registry.contributions("commands")
+    problems = [
+        f"the commands of the plugin {command.name!r} of {command.origin} are left out: {command.failure!r}"
+        for command in added
+        if command.failure is not None
+    ]
+    problems += taken()
+    usable = [command for command in added if command.failure is None and command.name not in own]
+    return [*OWN, *sorted(usable, key=lambda command: command.name)], problems
+
+
+def taken() -> list[str]:
+    """Return a sentence for each command of a plugin that is left out since unidiff has one of this name."""
+    own = {command.name for command in OWN}
+    return [
+        f"the command {command.name!r} of {command.origin} is left out: there is one of this name already"
+        for command in registry.contributions("commands")
+        if command.failure is None and command.name in own
+    ]

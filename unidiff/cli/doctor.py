@@ -1,6 +1,7 @@
 """``unidiff doctor``: finds what is wrong with the installation and the plugins, and says what to do."""
 
 import argparse
+import traceback
 from dataclasses import dataclass
 
 from unidiff import errors, registry
@@ -9,7 +10,10 @@ from unidiff.cli import commands, installation
 from unidiff.cli.backends import device_name, library_versions
 from unidiff.cli.commands import Run
 from unidiff.cli.console import Console, make_console
-from unidiff.plugins import BrokenPlugin
+from unidiff.plugins import BrokenPlugin, Contribution
+
+KINDS = ("commands", "scenarios", "oracles", "report_sections")
+"""What plugins add besides backends; see `unidiff.contributions`."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> Run:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; the exit code is 1 if anything is wrong."""
     findings = examine_installation() if args.name is None else []
+    findings += examine_contributions(args.name)
     findings += examine_backends(args.name)
     if args.name is not None and not findings:
         known = ", ".join([*registry.backends(installed=False), *(plugin.name for plugin in registry.broken())])
@@ -66,8 +71,28 @@ def examine_installation() -> list[Finding]:
     if changed:
         text = f"files differ from what was installed; repair with: pip install --force-reinstall --no-deps {subject}"
         findings.append(Finding("wrong", subject, text, "\n".join(changed)))
-    findings += [Finding("wrong", "commands", problem) for problem in commands.collect()[1]]
+    findings += [Finding("wrong", "commands", problem) for problem in commands.taken()]
     return findings or [Finding("fine", subject, "the files are its own")]
+
+
+def examine_contributions(name: str | None) -> list[Finding]:
+    """Import what plugins add besides backends, and report what cannot be imported."""
+    findings = []
+    for kind in KINDS:
+        for contribution in registry.contributions(kind):
+            if contribution.failure is None and name in (None, contribution.name):  # a failure is that of a broken plugin
+                findings += examine_contribution(kind.replace("_", " "), contribution, asked=name is not None)
+    return findings
+
+
+def examine_contribution(kind: str, contribution: Contribution, *, asked: bool) -> list[Finding]:
+    """Import what a plugin adds; what works is worth a line only if it was asked for."""
+    try:
+        contribution.load()
+    except errors.PluginError as error:
+        text = "".join(traceback.format_exception(error))
+        return [Finding("wrong", contribution.name, f"among the {kind} of plugins: {error}", text)]
+    return [Finding("fine", contribution.name, f"{kind} of {contribution.origin}: {contribution.help}")] if asked else []
 
 
 def examine_backends(name: str | None) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from unidiff._typing import Array, Tree
 from unidiff.derive import CompleteBackend
-from unidiff.matrix_free.vectors import Space, positive_integer, real_scalar, tolerance
+from unidiff.matrix_free.vectors import Space, finite_or_zero, positive_integer, real_scalar, tolerance
 
 __all__ = ["LinearSolution", "cg", "gmres", "solve_dense"]
 
@@ -250,7 +250,8 @@ def _krylov_correction(space: Space, a: Callable[..., Any], r: Sequence[Array], 
         rest = xp.zeros((depth - len(vectors),), dtype=start.dtype, device=space.backend.device(start))
         columns.append(xp.concat([column + again, xp.reshape(norm, (1,)), rest]))
         vectors.append(_unit(space, w, norm, beta))
-    weights = beta * xp.linalg.pinv(xp.stack(columns, axis=1))[:, 0]
+    projected, _ = finite_or_zero(space.backend, xp.stack(columns, axis=1))
+    weights = beta * xp.linalg.pinv(projected)[:, 0]
     return space.from_coordinates(weights @ xp.stack(vectors[:-1]))
 
 
@@ -272,7 +273,7 @@ def solve_dense(operator: Operator, b: Tree) -> LinearSolution:
     Returns
     -------
     LinearSolution
-        NaN where the matrix is singular to working precision.
+        NaN where the matrix is singular to working precision, or not finite.
 
     Raises
     ------
@@ -298,7 +299,7 @@ def _pseudo_solve(space: Space, matrix: Array, rhs: Array) -> Array:
     xp = space.backend.namespace(matrix, rhs)
     if space.dimension == 0:
         return rhs
-    matrix = xp.astype(matrix, rhs.dtype, copy=False)
+    matrix, _ = finite_or_zero(space.backend, xp.astype(matrix, rhs.dtype, copy=False))
     u, s, vh = xp.linalg.svd(matrix, full_matrices=False)
     floor = space.dimension * space.epsilon() * xp.max(s)
     inverse = xp.where(s > floor, 1 / xp.where(s > floor, s, xp.ones_like(s)), xp.full_like(s, float("nan")))

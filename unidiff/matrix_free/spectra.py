@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from unidiff._typing import Array, Namespace, Tree
 from unidiff.errors import ArgumentError
 from unidiff.matrix_free.linear_solvers import Operator, concrete, loop
-from unidiff.matrix_free.vectors import Space, positive_integer, real_scalar, tolerance
+from unidiff.matrix_free.vectors import Space, finite_or_zero, positive_integer, real_scalar, tolerance
 
 __all__ = ["Eigenpairs", "lanczos", "power_iteration"]
 
@@ -189,8 +189,9 @@ def lanczos(
     vectors, actions = ([space.coordinates(v) for v in vs] for vs in (basis, images))
     xp = b.namespace(*actions)
     q, aq = xp.stack(vectors, axis=1), xp.stack(actions, axis=1)
-    projected = q.mT @ aq
+    projected, finite = finite_or_zero(b, q.mT @ aq)
     found, weights = xp.linalg.eigh((projected + projected.mT) / 2)
+    found = b.asarray(xp.where(finite, found, xp.full_like(found, float("nan"))))
     order = xp.argsort(_ORDERS[which](xp, found))[:k]
     values, weights = xp.take(found, order, axis=0), xp.take(weights, order, axis=1)
     ritz, remainder = q @ weights, aq @ weights - values * (q @ weights)

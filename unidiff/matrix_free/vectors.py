@@ -12,7 +12,7 @@ from unidiff.derive import CompleteBackend, inner, on_basis, size
 from unidiff.dispatch import find_backend
 from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
 
-__all__ = ["Space", "positive_integer", "tolerance"]
+__all__ = ["Space", "finite_or_zero", "positive_integer", "real_scalar", "tolerance"]
 
 
 class Space:
@@ -114,9 +114,8 @@ class Space:
             signs = [1.0 if digit == "1" else -1.0 for digit in text]
             real = b.asarray(signs, dtype=b.real_dtype(x.dtype), device=b.device(x))
             xp = b.namespace(real)
-            if b.is_complex(x):
-                real = real[0::2] + 1j * real[1::2]
-            vectors.append(xp.reshape(xp.astype(real, x.dtype, copy=False), tuple(x.shape)))
+            values = _from_parts(b, real) if b.is_complex(x) else real
+            vectors.append(xp.reshape(xp.astype(values, x.dtype, copy=False), tuple(x.shape)))
         return vectors
 
     def normal(self, gauss: Callable[[float, float], float]) -> list[Array]:
@@ -140,7 +139,7 @@ class Space:
             part = coordinates[start : start + count]
             start += count
             if b.is_complex(like):
-                part = part[0::2] + 1j * part[1::2]
+                part = _from_parts(b, part)
             leaves.append(xp.reshape(self._cast(part, like), tuple(like.shape)))
         return leaves
 
@@ -166,6 +165,23 @@ def _in_parts(b: CompleteBackend, x: Array) -> Array:
     """Return a complex array as a real one with a last axis of real and imaginary parts, a real one as it is."""
     xp = b.namespace(x)
     return xp.stack([xp.real(x), xp.imag(x)], axis=-1) if b.is_complex(x) else x
+
+
+def _from_parts(b: CompleteBackend, real: Array) -> Array:
+    """Return the complex array of shape (n,) whose real and imaginary parts take turns in one of shape (2 n,)."""
+    pairs = b.namespace(real).reshape(real, (size(real) // 2, 2))
+    return pairs[:, 0] + 1j * pairs[:, 1]
+
+
+def finite_or_zero(b: CompleteBackend, matrix: Array) -> tuple[Array, Array]:
+    """Return a matrix, zero if an entry is infinite or NaN, and whether it is finite.
+
+    Factorizations of a matrix that is not finite end in NaN with some libraries and in errors of their own with others, for the
+    sake of one slice of a batch even.
+    """
+    xp = b.namespace(matrix)
+    finite = xp.all(xp.isfinite(matrix))
+    return b.asarray(xp.where(finite, matrix, xp.zeros_like(matrix))), finite
 
 
 def positive_integer(value: Any, name: str) -> int:

@@ -285,7 +285,7 @@ def _apply_where(
         return compositions.apply_where(xp, cond, args, f1, f2, fill_value=fill_value)
     try:
         return _apply_to_parts(xp, cond, args if isinstance(args, tuple) else (args,), f1, f2, fill_value)
-    except TracedConversionError:  # while a function is recorded, how many elements the parts have is not known
+    except TracedConversionError:  # of a function that is recorded, or of a lazy library, no number of elements is known
         return compositions.apply_where(xp, cond, args, f1, f2, fill_value=fill_value)
 
 
@@ -296,7 +296,10 @@ def _apply_to_parts(
     xp = _namespace(xp, cond, *arrays)
     cond, *arrays = xp.broadcast_arrays(cond, *arrays)
     rest = xp.logical_not(cond)
-    parts = [(cond, f1(*(x[cond] for x in arrays)))]
+    own = [x[cond] for x in arrays]
+    if any(part.shape[0] is None or math.isnan(part.shape[0]) for part in own):
+        raise TracedConversionError("how many elements fulfil the condition is not known before it is computed")
+    parts = [(cond, f1(*own))]
     if f2 is not None:
         parts.append((rest, f2(*(x[rest] for x in arrays))))
     values = [part for _, part in parts]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import array_api_compat.dask.array as xp
 import dask
 import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
 
 from unidiff.errors import UnsupportedOperationError
-from unidiff_backends._dask.blocks import LINALG, take_along_axis
+from unidiff_backends._dask.blocks import FFT, LINALG, take_along_axis
 from unidiff_backends.scipy_special import special_functions
 
 
@@ -28,9 +31,16 @@ def known_shape(shape: Any) -> tuple[int, ...]:
 
 
 def broadcast_to(x: Any, /, shape: Any) -> Any:
-    """Return ``x`` repeated along new axes, which get chunks of the usual size; Dask makes one chunk of each."""
-    shape = known_shape(shape)
+    """Return ``x`` repeated along new axes, which get chunks of the usual size; Dask makes one chunk of each.
+
+    Lengths that are not known are taken for equal, as Dask takes them in its operations of two arrays.
+    """
     x = x if isinstance(x, da.Array) else da.asarray(x)
+    if np.array_equal(x.shape, shape, equal_nan=True):
+        return x
+    shape = known_shape(shape)
+    if 0 in shape:
+        return da.broadcast_to(x, shape)
     known_shape(x.shape)
     kept = (None,) * (len(shape) - x.ndim) + tuple(
         chunks if n == length else None
@@ -45,7 +55,9 @@ def getitem(x: Any, key: Any) -> Any:
     parts = key if isinstance(key, tuple) else (key,)
     arrays = [part for part in parts if _is_array(part) and part.dtype != bool]
     if not arrays or (len(arrays) == 1 and arrays[0].ndim == 1):
-        return x[key]
+        with warnings.catch_warnings():  # Dask makes an array of places of the dtype of x, and warns where that is complex
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            return x[key]
     like = np.broadcast_to(np.zeros((), x.dtype), known_shape(x.shape))
     shape = like[_with(parts, [np.zeros(part.shape, part.dtype) for part in arrays])].shape
     return _of_whole(lambda x, *found: x[_with(parts, found)], shape, x.dtype, x, *arrays)
@@ -54,6 +66,8 @@ def getitem(x: Any, key: Any) -> Any:
 def scatter(values: Any, shape: tuple[int, ...], key: Any) -> Any:
     """Return zeros of the shape into which the values are added at ``key``: padding where that has slices and integers."""
     shape, key = known_shape(shape), key if isinstance(key, tuple) else (key,)
+    if 0 in values.shape:
+        return da.zeros(shape, dtype=values.dtype)
     arrays = [part for part in key if _is_array(part)]
     steps = [part.step for part in key if isinstance(part, slice)]
     if arrays or not {None, 1, -1}.issuperset(steps):
@@ -155,6 +169,38 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     return da.repeat(da.reshape(x, (-1,)), repeats, axis=0) if axis is None else da.repeat(x, repeats, axis=axis)
 
 
+def _extreme(name: str) -> Callable[..., Any]:
+    """Return ``max`` or ``min`` such that one of no rows is an array of no elements, as in NumPy; Dask looks for elements."""
+    reduce = getattr(da, name)
+
+    @wraps(reduce)
+    def function(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        if 0 in x.shape:
+            like = getattr(np, name)(np.zeros(x.shape, x.dtype), axis=axis, keepdims=keepdims)
+            return da.from_array(like)
+        return reduce(x, axis=axis, keepdims=keepdims)
+
+    return function
+
+
+def _triangle(below: bool) -> Callable[..., Any]:
+    """Return ``tril`` or ``triu`` in the chunks of the array; Dask's makes its mask in the dtype of the array, and warns."""
+
+    def triangle(x: Any, /, *, k: int = 0) -> Any:
+        rows, columns = (da.arange(n, chunks=(chunks,)) for n, chunks in zip(x.shape[-2:], x.chunks[-2:], strict=True))
+        distance = columns - rows[:, None]
+        return da.where(distance <= k if below else distance >= k, x, np.zeros((), x.dtype))
+
+    return triangle
+
+
+def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    """Return ``x`` in another shape; Dask looks for the blocks of what has no element."""
+    if 0 in x.shape:
+        return da.zeros(np.empty(x.shape).reshape(shape).shape, dtype=x.dtype)
+    return xp.reshape(x, shape, copy=copy)
+
+
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     """Return the parts of ``x`` that the indices name along an axis."""
     axis = 0 if axis is None else axis % x.ndim
@@ -170,9 +216,12 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "broadcast_shapes": np.broadcast_shapes,
     "from_dlpack": from_dlpack,
     "repeat": repeat,
+    "reshape": reshape,
     "take": take,
     "broadcast_to": broadcast_to,
     "take_along_axis": take_along_axis,
+    "tril": _triangle(below=True),
+    "triu": _triangle(below=False),
     "_assign_at": assign_at,
     "_gather": gather,
     "_getitem": getitem,
@@ -180,5 +229,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "_scatter_at": scatter_at,
     "_setitem": setitem,
     **{name: _by_element(function) for name, function in special_functions().items()},
+    **{name: _extreme(name) for name in ("max", "min")},
     **LINALG,
+    **FFT,
 }

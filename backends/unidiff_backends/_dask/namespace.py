@@ -14,7 +14,7 @@ from unidiff.errors import UnidiffError, UnsupportedOperationError
 
 def refused(error: BaseException) -> bool:
     """Whether Dask says that it has no such function, or that it needs lengths that are not known yet."""
-    text = str(error)
+    text = str(error).lower()
     return isinstance(error, NotImplementedError) or (
         isinstance(error, (ValueError, TypeError)) and ("unknown" in text or "nan" in text)
     )

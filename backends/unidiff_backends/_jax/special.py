@@ -22,7 +22,7 @@ _VALUES = (
     *("logit", "ndtr", "ndtri", "rel_entr", "xlog1py", "xlogy", "zeta"),
 )
 _NATIVE: Mapping[str, Callable[..., Any]] = {
-    **{name: getattr(jsp, name) for name in _VALUES},
+    **{name: getattr(jsp, name) for name in _VALUES if hasattr(jsp, name)},  # older versions have fewer
     "cbrt": jnp.cbrt,
     "exp2": jnp.exp2,
     "gammasgn": jsp.gammasgn,

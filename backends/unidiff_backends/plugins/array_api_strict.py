@@ -14,8 +14,8 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         factory="unidiff_backends.array_api_strict:StrictBackend",
         arrays=("array_api_strict",),
         library="array-api-strict",
-        requires=("array-api-strict>=2.4",),
-        tested=("array-api-strict>=2.4,<3",),
+        requires=("array-api-strict>=2.6.1",),
+        tested=("array-api-strict>=2.6.1,<2.7",),
         install="pip install array-api-strict",
         capabilities=unidiff.Capabilities(vmap=True, jit=True),
     )

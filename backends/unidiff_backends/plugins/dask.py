@@ -16,7 +16,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         excludes=("dask.dataframe", "dask.bag", "dask.delayed"),
         library="dask.array",
         requires=("dask>=2025.1", "array-api-compat>=1.14"),
-        tested=("dask>=2026.8,<2026.9",),
+        tested=("dask>=2025.1,<2026.9", "array-api-compat>=1.14,<1.17"),
         install='pip install "unidiff-array[dask]"',
-        capabilities=unidiff.Capabilities(vmap=True, mutation=False),
+        capabilities=unidiff.Capabilities(vmap=True),
     )

@@ -16,7 +16,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         excludes=("jax.ShapeDtypeStruct",),
         library="jax",
         requires=("jax>=0.6",),
-        tested=("jax>=0.6,<0.11",),
+        tested=("jax>=0.10,<0.11",),
         install='pip install "unidiff-array[jax]"',
         test_environment=(
             "JAX_ENABLE_X64=1",

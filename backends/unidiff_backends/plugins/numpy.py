@@ -16,7 +16,7 @@ def unidiff_register_backends() -> Iterator[unidiff.BackendInfo]:
         excludes=("numpy.matrix", "numpy.ma"),
         library="numpy",
         requires=("numpy>=2.1", "array-api-compat>=1.14"),
-        tested=("numpy>=2.1,<2.5",),
+        tested=("numpy>=2.1,<2.5", "array-api-compat>=1.14,<1.17"),
         install="pip install unidiff-array",
         capabilities=unidiff.Capabilities(
             dtypes=frozenset({"float16", "float32", "float64", "complex64", "complex128"}), vmap=True, jit=True

@@ -11,7 +11,7 @@ INFO = unidiff.BackendInfo(
     arrays=("torch",),
     library="torch",
     requires=("torch>=2.6",),
-    tested=("torch>=2.6,<2.14",),
+    tested=("torch>=2.13,<2.14",),
     install='pip install "unidiff-array[torch]"',
     capabilities=unidiff.Capabilities(
         dtypes=frozenset({"bfloat16", "float16", "float32", "float64", "complex64", "complex128"}),

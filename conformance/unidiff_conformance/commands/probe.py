@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import unidiff as ud
 from unidiff_conformance import claims
 from unidiff_conformance.commands import CONFORMANT, ENVIRONMENT, NON_CONFORMANT
 from unidiff_conformance.environment import prepare
+from unidiff_conformance.trial import MismatchError
 
 HIGHEST = 4
 
@@ -23,13 +25,24 @@ def execute(options: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
             code = ENVIRONMENT
             continue
-        found = observe(backend)
+        try:
+            found = observe(backend)
+        except Exception as error:  # noqa: BLE001  # a backend that is wrong may raise anything
+            print(f"{name} failed while it was probed: {error!r}; 'unidiff conformance run {name}' tells more", file=sys.stderr)
+            code = code or NON_CONFORMANT
+            continue
         claimed = {key: getattr(backend.info.capabilities, key) for key in found}
-        print(f"# {name}\nunidiff.Capabilities(\n" + "".join(f"    {k}={_shown(v)},\n" for k, v in found.items()) + ")")
+        differing = [key for key, value in found.items() if value != claimed[key]]
+        verdict = f"{len(differing)} claims differ from what was observed" if differing else "as it claims"
+        print(f"# {name}, on this machine: {verdict}\nunidiff.Capabilities(")
         for key, value in found.items():
-            if value != claimed[key]:
-                print(f"differs: {key} is claimed as {_shown(claimed[key])}")
-                code = code or NON_CONFORMANT
+            note = f"  # claimed: {_shown(claimed[key])}" if key in differing else ""
+            print(f"    {key}={_shown(value)},{note}")
+        print(
+            f"    devices={_shown(backend.info.capabilities.devices)},  # as claimed: those of other machines are not seen\n)"
+        )
+        if differing:
+            code = code or NON_CONFORMANT
     return code
 
 
@@ -45,7 +58,17 @@ def observe(backend: Any) -> dict[str, Any]:
         "jit": "jit" in backend.native,
         "control_flow": claims.branches(backend, dtype),
         "mutation": claims.assigns(backend, dtype),
+        "threads": _holds(claims.agree_in_threads, backend, dtype),
+        "accuracy": claims.observed_accuracy(backend),
     }
+
+
+def _holds(check: Callable[[Any, str], None], backend: Any, dtype: str) -> bool:
+    try:
+        check(backend, dtype)
+    except MismatchError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -1,97 +1,113 @@
 """``unidiff conformance run``."""
 
 import argparse
-import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import unidiff as ud
-from unidiff_conformance.behaviours import Behaviour
-from unidiff_conformance.commands import CONFORMANT, ENVIRONMENT, NON_CONFORMANT, USAGE
-from unidiff_conformance.documents import document, write_json
+from unidiff_conformance import extensions
+from unidiff_conformance.commands import CONFORMANT, ENVIRONMENT, LOST, MALFORMED, NON_CONFORMANT
+from unidiff_conformance.commands.plan import Plan, plan
+from unidiff_conformance.documents import document, origin_of, write_json
 from unidiff_conformance.environment import prepare
 from unidiff_conformance.html import write_html
 from unidiff_conformance.junit import write_junit
-from unidiff_conformance.pool import Finished, Request, WorkerError, run_in_workers
-from unidiff_conformance.profiles import check_profiles, claim, profile_of
+from unidiff_conformance.must_pass import claim
+from unidiff_conformance.pool import Finished, WorkerError, run_in_workers
 from unidiff_conformance.report import progress, text
-from unidiff_conformance.results import Result, Status, count
-from unidiff_conformance.runner import DTYPES, MODES, judge, run, select, unmatched
-from unidiff_conformance.scenario import Scenario
-from unidiff_conformance.waivers import read_waivers, waivers_of
+from unidiff_conformance.results import Result, Status
+from unidiff_conformance.runner import judge, pointless, run, unmatched
+from unidiff_conformance.waivers import Waiver, WaiverError, read_waivers, waivers_of
 
-Item = Scenario | Behaviour
+TIMEOUT = 120.0
+"""Seconds that one case may take, unless the arguments say otherwise."""
 
 
 @dataclass
 class Outcome:
-    """What a run has found so far."""
+    """What a run has found so far: results, claims, what is wrong with backends, and with plugins that add to the suite."""
 
     results: list[Result] = field(default_factory=list)
     claims: dict[str, str] = field(default_factory=dict)
     problems: dict[str, list[str]] = field(default_factory=dict)
-    absent: list[str] = field(default_factory=list)
+    extensions: list[str] = field(default_factory=list)
+    codes: set[int] = field(default_factory=set)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the suite on each backend; one that cannot be run does not stop the others."""
-    options.profile = options.profile or ["default"]
-    check_profiles(options.profile)
-    items = select(options.pattern)
-    if not items:
-        print(f"no scenario is called {options.pattern!r}; 'unidiff conformance list' shows all ids", file=sys.stderr)
-        return USAGE
+    todo = plan(options)
+    given = read_waivers(options.waivers) if options.waivers else None
     outcome = Outcome()
     for name in dict.fromkeys(options.backends or ud.backends()):
         try:
-            _run_backend(name, items, options, outcome)
-        except (ud.errors.BackendLoadError, ud.errors.UnknownBackendError, WorkerError) as error:
-            outcome.absent.append(name)
+            _run_backend(name, todo, given, options, outcome)
+        except (ud.errors.BackendLoadError, ud.errors.UnknownBackendError) as error:
+            outcome.codes.add(ENVIRONMENT)
             outcome.problems[name] = [str(error)]
-    _write(options, outcome)
+        except WorkerError as error:
+            outcome.codes.add(ENVIRONMENT)
+            outcome.problems[name] = [f"the backend {name!r} of {origin_of(name)}: {error}"]
+        except WaiverError as error:
+            outcome.codes.add(MALFORMED)
+            outcome.problems[name] = [str(error)]
+    outcome.extensions += extensions.problems()
+    _report(todo, options, outcome)
     return _verdict(outcome)
 
 
-def _run_backend(name: str, items: Sequence[Item], options: argparse.Namespace, outcome: Outcome) -> None:
+def _run_backend(name: str, todo: Plan, given: Sequence[Waiver] | None, options: argparse.Namespace, outcome: Outcome) -> None:
     if name not in ud.backends():
         ud.get_backend(name)  # raises with the reason
-    waivers = read_waivers(options.waivers) if options.waivers else waivers_of(name)
+    waivers = waivers_of(name) if given is None else given
+    again = _again(options)
     results: list[Result] = []
-    with progress(name, len(items), not options.quiet and sys.stderr.isatty()) as advance:
-        for finished in _finished(name, items, options):
-            judged = [judge(result, waivers) for result in finished.results]
+    with progress(name, len(todo.requests), not options.quiet and sys.stderr.isatty()) as advance:
+        for finished in _finished(name, todo, options):
+            judged = [replace(judge(result, waivers), options=again) for result in finished.results]
             results += judged
             advance(finished.id, judged)
-    order = {item.id: number for number, item in enumerate(items)}
+    order = {name: number for number, name in enumerate(todo.items)}
     results.sort(key=lambda r: order[r.id])
     outcome.results += results
     problems = [f"the waiver for {w.cases} expired on {w.expires}" for w in waivers if w.expired]
-    if not (options.pattern or options.dtype or options.mode) and options.profile == ["full"]:
-        problems += [f"the waiver for {w.cases} is about no case" for w in unmatched(waivers, results)]
+    matched_nothing = unmatched(waivers, results) if todo.whole and "full" in todo.selection else pointless(waivers)
+    problems += [f"the waiver for {w.cases} is about no case" for w in matched_nothing]
     if problems:
+        outcome.codes.add(NON_CONFORMANT)
         outcome.problems[name] = problems
-    if not (options.pattern or options.dtype or options.mode):
-        by_id = {item.id: item for item in items}
-        profiles = {(r.id, r.dtype, r.mode): profile_of(by_id[r.id], r.dtype, r.mode) for r in results}
-        used = sum(any(w.matches(r.case) for r in results if r.status is Status.WAIVED) for w in waivers)
-        outcome.claims[name] = claim(results, profiles, " ".join(options.profile), used)
+    if todo.whole:
+        outside, _ = extensions.outside_scenarios()
+        outcome.claims[name] = claim([r for r in results if r.id not in outside], todo.selection)
 
 
-def _finished(name: str, items: Sequence[Item], options: argparse.Namespace) -> Iterator[Finished]:
-    dtypes, modes, profiles = tuple(options.dtype or DTYPES), tuple(options.mode or MODES), tuple(options.profile)
+def _again(options: argparse.Namespace) -> str:
+    """Return the options that a case needs to be run again as it was run now."""
+    waivers = f" --waivers {shlex.quote(str(options.waivers))}" if options.waivers else ""
+    return waivers + (f" --timeout {options.timeout:g}" if options.timeout != TIMEOUT else "")
+
+
+def _finished(name: str, todo: Plan, options: argparse.Namespace) -> Iterator[Finished]:
     if options.jobs > 0:
-        requests = [Request(item.id, dtypes, modes, profiles) for item in items]
-        yield from run_in_workers(name, requests, jobs=options.jobs, timeout=options.timeout)
+        yield from run_in_workers(name, todo.requests, jobs=options.jobs, timeout=options.timeout)
         return
     prepare([name])
     ud.get_backend(name)
-    for item in items:
-        yield Finished(item.id, tuple(run(name, [item], dtypes=dtypes, modes=modes, profiles=profiles)))
+    for r in todo.requests:
+        found = run(name, [todo.items[r.id]], dtypes=r.dtypes, modes=r.modes, profiles=r.profiles, seed=r.seed)
+        yield Finished(r.id, tuple(found))
 
 
-def _write(options: argparse.Namespace, outcome: Outcome) -> None:
-    content = document(outcome.results, outcome.claims, outcome.problems, " ".join(options.profile))
+def _report(todo: Plan, options: argparse.Namespace, outcome: Outcome) -> None:
+    content = document(outcome.results, outcome.claims, outcome.problems, " ".join(todo.selection))
+    sections, failed = extensions.sections(content)
+    outcome.extensions += failed
+    content |= {
+        "problems": outcome.extensions,
+        "sections": [{"title": s.title, "text": s.text, "origin": s.origin} for s in sections],
+    }
     if options.json:
         write_json(options.json, content)
     if options.junit:
@@ -99,20 +115,23 @@ def _write(options: argparse.Namespace, outcome: Outcome) -> None:
     if options.html:
         write_html(options.html, content)
     print(text(outcome.results, outcome.claims, outcome.problems))
+    for section in sections:
+        print(f"\n{section.title} ({section.origin})\n{section.text}")
+    for problem in outcome.extensions:
+        print(problem, file=sys.stderr)
 
 
 def _verdict(outcome: Outcome) -> int:
-    real = {name for name in outcome.problems if name not in outcome.absent}
-    if any(result.failed for result in outcome.results) or real:
-        return NON_CONFORMANT
-    if outcome.absent:
-        return ENVIRONMENT
-    if not outcome.results:
-        print("no scenario has such a dtype, mode and profile", file=sys.stderr)
-        return USAGE
-    idle = [r for r in outcome.results if r.status is Status.NOT_RUN]
-    if idle:
-        reasons = dict.fromkeys(f"{r.backend}, {r.dtype}: {r.message}" for r in idle)
-        print(f"{count(idle)[Status.NOT_RUN]} cases could not be run here", *reasons, sep=os.linesep, file=sys.stderr)
-        return ENVIRONMENT
-    return CONFORMANT
+    codes, statuses = set(outcome.codes), {result.status for result in outcome.results}
+    if statuses & {Status.CRASH, Status.TIMEOUT}:
+        codes.add(LOST)
+    if any(result.failed for result in outcome.results):
+        codes.add(NON_CONFORMANT)
+    if outcome.extensions:
+        codes.add(ENVIRONMENT)
+    if idle := [r for r in outcome.results if r.status is Status.NOT_RUN]:
+        codes.add(ENVIRONMENT)
+        print(f"{len(idle)} cases could not be run here", file=sys.stderr)
+        for reason in dict.fromkeys(f"{r.backend}, {r.dtype}: {r.message}" for r in idle):
+            print(reason, file=sys.stderr)
+    return next((code for code in (LOST, NON_CONFORMANT, MALFORMED, ENVIRONMENT) if code in codes), CONFORMANT)

@@ -91,12 +91,18 @@ def covered() -> frozenset[str]:
 
 @cache
 def representatives() -> frozenset[str]:
-    """Return the ids of what a quick run treats in full: special points, and the first scenario of each clause.
+    """Return the ids of what a quick run treats in full: special points, and the first scenario of each clause."""
+    return firsts() | {item.id for item in scenarios().values() if item.hand_picked}
 
-    unidiff's own functions are left out of the latter: they are compositions of the others, and slow to compile.
+
+@cache
+def firsts() -> frozenset[str]:
+    """Return the id of the first scenario of each clause.
+
+    unidiff's own functions are left out: they are compositions of the others, and slow to compile.
     """
     first: dict[str, str] = {}
     for item in scenarios().values():
         if item.category != "special":
             first.setdefault(clause_of(item.id).id, item.id)
-    return frozenset(first.values()) | {item.id for item in scenarios().values() if item.hand_picked}
+    return frozenset(first.values())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import keyword
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from types import ModuleType
 
 from unidiff import registry
 from unidiff.backend import API_VERSION
@@ -24,6 +25,8 @@ FILES = {
     "tests/conformance": "tests/test_conformance.py",
 }
 """Each template and the path of the file made from it."""
+FLOATING = ("bfloat16", "float16", "float32", "float64", "complex64", "complex128")
+"""Dtypes that can be differentiated, of which a library has those that its namespace names."""
 
 
 def write_project(name: str, *, over: str = "array_api_compat.numpy", out: Path | None = None) -> list[Path]:
@@ -49,7 +52,7 @@ def write_project(name: str, *, over: str = "array_api_compat.numpy", out: Path 
         If the name cannot be one of a new backend, the namespace does not exist, or the folder is in use.
     """
     _check_name(name)
-    _check_namespace(over)
+    namespace = _namespace(over)
     folder = Path(f"unidiff-{name.replace('_', '-')}") if out is None else out
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArgumentError(f"{folder} exists already and is not an empty folder; pass another one with --out")
@@ -58,6 +61,7 @@ def write_project(name: str, *, over: str = "array_api_compat.numpy", out: Path 
         "package": f"unidiff_{name}",
         "distribution": f"unidiff-{name.replace('_', '-')}",
         "namespace": over,
+        "dtypes": ", ".join(f'"{dtype}"' for dtype in FLOATING if hasattr(namespace, dtype)),
         "api_version": str(API_VERSION),
         "unidiff": _release(),
     }
@@ -82,15 +86,15 @@ def _check_name(name: str) -> None:
         raise ArgumentError(f"there is a backend {name!r} already; choose another name")
 
 
-def _check_namespace(over: str) -> None:
+def _namespace(over: str) -> ModuleType:
     if not all(part.isidentifier() for part in over.split(".")):
         raise ArgumentError(f"{over!r} is not the dotted name of a module, such as 'array_api_compat.numpy'")
     try:
-        found = find_spec(over)
-    except ImportError:
-        found = None
-    if found is None:
-        raise ArgumentError(f"the namespace {over!r} cannot be imported here; install its library, or correct the name")
+        return import_module(over)
+    except ImportError as error:
+        raise ArgumentError(
+            f"the namespace {over!r} cannot be imported here ({error}); install its library, or correct the name"
+        ) from error
 
 
 def _release() -> str:

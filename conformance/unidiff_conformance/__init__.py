@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unidiff_conformance.parametrize import Case, parametrize
+    from unidiff_conformance.parametrization import Case, parametrize
 
 __all__ = ["Case", "parametrize"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:  # imported when used, since pytest imports this package in every session
-        return getattr(import_module(f"{__name__}.parametrize"), name)
+        return getattr(import_module(f"{__name__}.parametrization"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

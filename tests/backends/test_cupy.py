@@ -12,7 +12,7 @@ from types import FunctionType
 import numpy as np
 import pytest
 from unidiff_backends.plugins.cupy import unidiff_register_backends
-from unidiff_conformance.parametrize import cases
+from unidiff_conformance.parametrization import cases
 
 import unidiff as ud
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from unidiff_conformance.parametrize import cases
+from unidiff_conformance.parametrization import cases
 
 import unidiff as ud
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from unidiff_conformance.behaviours import Behaviour
-from unidiff_conformance.parametrize import cases
+from unidiff_conformance.parametrization import cases
 
 import unidiff as ud
 

@@ -1,7 +1,6 @@
-"""The cost of a call across libraries, and the memory of checkpoints: ``python -m benchmarks.bridges``."""
+"""The cost of a call across libraries: ``python -m benchmarks.bridges``."""
 
 import time
-import tracemalloc
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 
 import unidiff as ud
-
-LENGTHS = (64, 256, 1024)
 
 
 def microseconds(function: Callable[[], Any], calls: int = 200, repeats: int = 7) -> float:
@@ -36,28 +33,11 @@ def bridge_calls(size: int) -> dict[tuple[str, str], tuple[float, float]]:
     return found
 
 
-def peak_arrays(functions: int, segments: int | None, size: int = 20_000) -> float:
-    """Return the peak of memory of the gradient of a chain of sines, in arrays of its argument."""
-    x = np.ones(size)
-    chain = ud.checkpoint_sequential([np.sin] * functions, segments)
-    gradient = ud.grad(lambda x: chain(x).sum())
-    gradient(x)
-    tracemalloc.start()
-    try:
-        gradient(x)
-        return tracemalloc.get_traced_memory()[1] / x.nbytes
-    finally:
-        tracemalloc.stop()
-
-
 def main() -> None:
-    """Print both studies."""
+    """Print the cost for small and large arrays."""
     for size in (10, 1_000_000):
         for (outer, inner), (forward, pullback) in bridge_calls(size).items():
             print(f"{inner} in {outer}, {size} elements: call {forward:.0f} us, pullback {pullback:.0f} us")
-    for functions in LENGTHS:
-        plain, checkpointed = peak_arrays(functions, 1), peak_arrays(functions, None)
-        print(f"chain of {functions}: {plain:.0f} arrays without checkpoints, {checkpointed:.0f} with")
 
 
 if __name__ == "__main__":

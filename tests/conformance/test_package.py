@@ -4,9 +4,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import pytest
+import unidiff_conformance
 
 import unidiff
-import unidiff_conformance
 
 
 @pytest.mark.parametrize("package", [unidiff, unidiff_conformance], ids=lambda package: package.__name__)

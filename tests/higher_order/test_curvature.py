@@ -78,6 +78,11 @@ def test_the_empirical_matrix_sums_the_outer_products_of_scores():
     np.testing.assert_allclose(found.ravel(), jac.T @ jac @ TANGENT.ravel(), rtol=1e-12)
 
 
+def test_logits_of_no_classes(array, check):
+    empty = array(np.zeros((3, 0)))
+    check(ud.fisher_vp(lambda w: w, (empty,), empty, distribution="categorical"), np.zeros((3, 0)))
+
+
 def test_extreme_logits_have_no_nan():
     found = ud.fisher_vp(lambda w: w, (np.asarray([800.0, -800.0]),), np.ones(2), distribution="bernoulli")
     np.testing.assert_array_equal(found, [0.0, 0.0])
@@ -121,6 +126,12 @@ def test_trees_and_complex_leaves():
 
 BAD = {
     "distribution": (lambda: ud.fisher_vp(lambda w: w, (WEIGHTS,), TANGENT, distribution="cauchy"), ArgumentError),
+    "unhashable": (lambda: ud.fisher_vp(lambda w: w, (WEIGHTS,), TANGENT, distribution=["poisson"]), ArgumentError),
+    "complex parameters": (lambda: ud.fisher_vp(lambda w: 1j * w, (WEIGHTS,), TANGENT, distribution="poisson"), DTypeError),
+    "integers for parameters": (lambda: ud.fisher_vp(lambda w: w > 0, (WEIGHTS,), TANGENT, distribution="poisson"), DTypeError),
+    "one logit": (lambda: ud.fisher_vp(np.sum, (WEIGHTS,), TANGENT, distribution="categorical"), ShapeError),
+    "seed": (lambda: ud.estimate_trace(lambda v: v, np.zeros(2), seed="a"), ArgumentError),
+    "mode": (lambda: ud.hvp(np.sum, (WEIGHTS,), (TANGENT,), mode=["forward-over-reverse"]), ArgumentError),
     "tangent": (lambda: ud.fisher_vp(lambda w: w, (WEIGHTS,), TANGENT[:1], distribution="poisson"), ShapeError),
     "samples": (lambda: ud.estimate_trace(lambda v: v, np.zeros(2), samples=1), ArgumentError),
     "integers": (lambda: ud.estimate_trace(lambda v: v, np.arange(2)), DTypeError),

@@ -6,7 +6,7 @@ import pytest
 
 import unidiff as ud
 from unidiff.derive import complete
-from unidiff.errors import ArgumentError, ShapeError, TreeError
+from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
 
 # A function of the namespace and a number, and the same in 50 digits.
 PROGRAMS = {
@@ -163,6 +163,9 @@ BAD = {
     "callable": (lambda: ud.taylor(2, (X,), (X,), 2), ArgumentError),
     "sequence": (lambda: ud.taylor(np.sin, X, X, 2), ArgumentError),
     "model": (lambda: ud.quadratic_approximation(np.sin, X)(X, X), TreeError),
+    "shape of a point": (lambda: ud.linear_approximation(np.sin, X)(X[:1]), ShapeError),
+    "dtype of a point": (lambda: ud.quadratic_approximation(np.sin, X)(X.astype("float32")), DTypeError),
+    "text for a point": (lambda: ud.linear_approximation(np.sin, X)("text"), NotAnArrayError),
 }
 
 

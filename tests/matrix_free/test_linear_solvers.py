@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import unidiff as ud
-from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
+from unidiff.errors import ArgumentError, DTypeError, MixedBackendsError, NotAnArrayError, ShapeError, TreeError
 
 RNG = np.random.default_rng(7)
 GENERAL = RNG.normal(size=(5, 5)) + 3 * np.eye(5)
@@ -98,6 +98,7 @@ BAD = {
     "integers": (lambda b: ud.cg(lambda x: x, np.arange(3)), DTypeError),
     "empty": (lambda b: ud.cg(lambda x: x, ()), ArgumentError),
     "text": (lambda b: ud.cg(lambda x: x, {"a": "b"}), NotAnArrayError),
+    "number": (lambda b: ud.cg(lambda x: 1j, np.asarray(1.0)), NotAnArrayError),
 }
 
 
@@ -105,6 +106,47 @@ BAD = {
 def test_bad_input(call, error):
     with pytest.raises(error):
         call(np.ones(2))
+
+
+FOREIGN = {
+    "cg": lambda b, other: ud.cg(lambda x: other, b),
+    "dense": lambda b, other: ud.solve_dense(lambda x: other, b),
+    "start": lambda b, other: ud.gmres(lambda x: x, b, other),
+    "power iteration": lambda b, other: ud.power_iteration(lambda x: other, b),
+    "trace": lambda b, other: ud.estimate_trace(lambda x: other, b),
+    "expansion": lambda b, other: ud.linear_approximation(lambda x: x * x, b)(other),
+    "inverse": lambda b, other: ud.inverse_hvp(lambda x: ud.array_namespace(x).sum(x * x), (b,), other),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_vectors_of_another_library_are_refused(backend, array, name):
+    other = ud.asarray(np.ones(2), backend="array_api_strict" if backend == "numpy" else "numpy")
+    with pytest.raises(MixedBackendsError, match="array"):
+        FOREIGN[name](array(np.ones(2)), other)
+
+
+SLICES = {
+    "dense": (lambda a, b: ud.solve_dense(a, b).value, [np.nan, np.nan]),
+    "gmres": (lambda a, b: ud.gmres(a, b).value, [0.0, 0.0]),
+    "converged": (lambda a, b: ud.array_namespace(b).astype(ud.gmres(a, b).converged, b.dtype), 0.0),
+    "lanczos": (lambda a, b: ud.lanczos(a, b, k=1).values, [np.nan]),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_an_operator_that_is_not_finite_spoils_no_other_slice(array, check, name):
+    solve, spoiled = SLICES[name]
+    want = {"dense": [0.5, 1.0], "gmres": [0.5, 1.0], "converged": 1.0, "lanczos": [2.0]}[name]
+    found = ud.vmap(lambda s, b: solve(lambda v: s * v, b))(array([np.nan, 2.0]), array([[1.0, 2.0], [1.0, 2.0]]))
+    check(found, np.asarray([spoiled, want]), rtol=1e-9)
+
+
+def test_complex_vectors_without_elements(array, check):
+    empty = array(np.zeros((0, 2)), "complex128")
+    for solve in (ud.cg, ud.gmres, ud.solve_dense):
+        check(solve(lambda v: v, empty).value, np.zeros((0, 2), complex))
+    check(ud.estimate_trace(lambda v: v, empty).value, np.asarray(0.0))
 
 
 def test_an_error_of_the_operator_passes_through():

@@ -64,6 +64,8 @@ def test_the_largest_curvature_of_a_function(array):
 
 BAD = {
     "which": (lambda x: ud.lanczos(lambda v: v, x, which="middle"), ArgumentError),
+    "unhashable": (lambda x: ud.lanczos(lambda v: v, x, which=["largest"]), ArgumentError),
+    "seed": (lambda x: ud.power_iteration(lambda v: v, x, seed=None), ArgumentError),
     "too many": (lambda x: ud.lanczos(lambda v: v, x, k=3), ArgumentError),
     "none": (lambda x: ud.lanczos(lambda v: v, x, k=0), ArgumentError),
     "steps": (lambda x: ud.lanczos(lambda v: v, x, k=2, steps=1), ArgumentError),

@@ -3,7 +3,14 @@ import pytest
 
 import unidiff as ud
 from unidiff import sparse
-from unidiff.errors import ArgumentError, DTypeError, NonScalarOutputError, ShapeError, UnsupportedOperationError
+from unidiff.errors import (
+    ArgumentError,
+    DTypeError,
+    NonScalarOutputError,
+    ShapeError,
+    TracedConversionError,
+    UnsupportedOperationError,
+)
 
 X = np.linspace(0.1, 1.5, 8)
 
@@ -156,6 +163,21 @@ def test_empty_arrays():
     assert (matrix.shape, matrix.passes, matrix.todense().shape) == ((0, 0), 0, (0, 0))
 
 
+@pytest.mark.parametrize("method", ["auto", "probe"])
+def test_a_pattern_is_found_under_a_derivative(array, check, method):
+    def total(x):
+        pattern = sparse.jacobian_pattern(lambda x: x[1:] * x[:-1] ** 2, x, method=method)
+        matrix = sparse.jacobian(lambda x: x[1:] * x[:-1] ** 2, pattern)(x)
+        return ud.array_namespace(x).sum(matrix.values)
+
+    check(ud.grad(total)(array([1.0, 2.0, 3.0])), np.asarray([2 * 1 + 2 * 2, 2 * 1 + 2 * 2 + 2 * 3, 2 * 2.0]), rtol=1e-12)
+
+
+def test_a_pattern_cannot_be_probed_without_values(array):
+    with pytest.raises(TracedConversionError, match="jacobian_pattern"):
+        ud.vmap(lambda x: sparse.jacobian_pattern(lambda x: x * x, x, method="probe"))(array(np.ones((2, 3))))
+
+
 EYE = sparse.SparsityPattern.from_dense(np.eye(3))
 BAD = {
     "mode": (lambda: sparse.jacobian(banded, mode="sideways"), ArgumentError),
@@ -167,6 +189,9 @@ BAD = {
     "complex": (lambda: sparse.jacobian(lambda z: z)(X * 1j), DTypeError),
     "complex output": (lambda: sparse.jacobian(lambda x: x * 1j)(X), DTypeError),
     "integer output": (lambda: sparse.jacobian(lambda x: x > 0)(X), DTypeError),
+    "unhashable": (lambda: sparse.jacobian(banded, mode=["forward"]), ArgumentError),
+    "places": (lambda: sparse.SparsityPattern.from_coo([0.5], [0], (2, 2)), ArgumentError),
+    "length of a shape": (lambda: sparse.SparsityPattern.from_coo([0], [0], (2,)), ArgumentError),
     "no scalar": (lambda: sparse.hessian(banded)(X), NonScalarOutputError),
 }
 

@@ -199,6 +199,10 @@ def test_misuse():
         ud.checkpoint(3)
     with pytest.raises(ud.errors.ArgumentError, match="at least one"):
         ud.checkpoint_sequential([])
+    with pytest.raises(ud.errors.ArgumentError, match="at least one"):
+        ud.checkpoint_sequential(3)
+    with pytest.raises(ud.errors.ArgumentError, match="an integer between 1 and"):
+        ud.checkpoint_sequential([np.sin, np.cos], 1.5)
     with pytest.raises(ud.errors.ArgumentError, match="between 1 and"):
         ud.checkpoint_sequential([np.sin], 2)
     with pytest.raises(ud.errors.NotAnArrayError, match="output"):

@@ -257,6 +257,34 @@ def test_misuse_says_what_to_do(x):
         h(x)
 
 
+@pytest.mark.parametrize("options", [{"nondiff_argnums": "0"}, {"nondiff_argnums": 1.5}, {"nondiff_argnames": 0}], ids=str)
+def test_arguments_are_named_by_numbers_and_names(options):
+    with pytest.raises(ud.errors.ArgumentError, match=next(iter(options))):
+        ud.custom_jvp(lambda x: x, **options)
+
+
+OTHER_OUTPUTS = {
+    "shape": (lambda y: ns(y).sum(y), ud.errors.ShapeError),
+    "dtype": (lambda y: ns(y).astype(y, ns(y).float32), ud.errors.DTypeError),
+    "tree": (lambda y: {"a": y}, ud.errors.TreeError),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_OUTPUTS)
+@pytest.mark.parametrize("mode", ["jvp", "vjp"])
+def test_the_output_of_a_rule_is_that_of_the_function_where_both_run(case, mode):
+    x = ud.asarray(np.asarray([0.3, 0.7]), backend=pytest.importorskip("torch") and "torch")
+    change, error = OTHER_OUTPUTS[case]
+    if mode == "jvp":
+        f = ud.custom_jvp(lambda x: x)
+        f.defjvp(lambda primals, tangents: (change(primals[0]), change(tangents[0])))
+    else:
+        f = ud.custom_vjp(lambda x: x)
+        f.defvjp(lambda x: (change(x), None), lambda _, g: (x,))
+    with pytest.raises(error, match="output"):
+        ud.jvp(f, (x,), (x,))
+
+
 def test_calls_are_counted_as_documented(x):
     calls = []
     f = ud.custom_vjp(lambda x: (calls.append("f"), x)[1])

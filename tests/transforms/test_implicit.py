@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import unidiff as ud
-from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
+from unidiff.errors import ArgumentError, DTypeError, MixedBackendsError, NotAnArrayError, ShapeError, TreeError
 
 MATRIX = np.asarray([[3.0, 1.0, 0.0], [-1.0, 4.0, 1.0], [0.5, 0.0, 2.0]])
 POINT = np.asarray([1.0, -0.5, 2.0])
@@ -201,6 +201,42 @@ BAD = {
 def test_bad_input(call, error):
     with pytest.raises(error):
         call()
+
+
+def through_root(solver, optimality):
+    return lambda a: ud.custom_root(optimality)(solver)(a, a)
+
+
+RETURNED = {
+    "solver nothing": (through_root(lambda x, a: None, lambda x, a: x - a), TreeError, "None"),
+    "solver of another library": (
+        through_root(lambda x, a: other_library(a), lambda x, a: x - a),
+        MixedBackendsError,
+        "solution",
+    ),
+    "residual of another library": (
+        through_root(lambda x, a: a, lambda x, a: other_library(a)),
+        MixedBackendsError,
+        "optimality",
+    ),
+    "residual text": (through_root(lambda x, a: a, lambda x, a: "text"), NotAnArrayError, "optimality"),
+    "fixed point of another shape": (
+        lambda a: ud.custom_fixed_point(lambda x, a: ud.array_namespace(x).sum(x))(lambda x, a: a)(a, a),
+        ShapeError,
+        "fixed_point",
+    ),
+}
+
+
+def other_library(a):
+    return ud.asarray(np.ones(3), backend="array_api_strict" if ud.get_backend(a).name == "numpy" else "numpy")
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_what_the_functions_return_is_checked(array, name):
+    f, error, words = RETURNED[name]
+    with pytest.raises(error, match=words):
+        ud.jacobian(f)(array(POINT))
 
 
 def test_an_error_of_the_solver_passes_through():

@@ -282,6 +282,7 @@ MISUSE = {
     "axis type": (errors.ArgumentError, "1.5", lambda v, x: v(_first, (1.5,))),
     "in_axes type": (errors.ArgumentError, "tuple", lambda v, x: v(_first, {"a": 0})),
     "axis_size type": (errors.ArgumentError, "axis_size", lambda v, x: v(_first, axis_size=-1)),
+    "axis_size bool": (errors.ArgumentError, "axis_size", lambda v, x: v(_first, axis_size=True)),
     "no function": (errors.ArgumentError, "callable", lambda v, x: v(3)),
     "out axis": (errors.ShapeError, r"output\['q'\].*axis 2.*\(4,\)", lambda v, x: v(lambda a: {"q": a}, out_axes=2)(x)),
     "out structure": (errors.TreeError, "out_axes", lambda v, x: v(lambda a: (a,), out_axes=(0, 0))(x)),

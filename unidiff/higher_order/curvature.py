@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidiff import tree
+from unidiff import registry, tree
 from unidiff._typing import Array, Namespace, Tree
 from unidiff.arrays import array_namespace
-from unidiff.errors import ArgumentError
+from unidiff.dispatch import dtype_name
+from unidiff.errors import DTypeError, ShapeError
 from unidiff.first_order import grad, linearize, sequence, vjp
 from unidiff.higher_order.hessians import argument, as_function_of
 from unidiff.matrix_free.linear_solvers import Operator
+from unidiff.matrix_free.vectors import one_of
 
 __all__ = ["fisher_operator", "fisher_vp", "gauss_newton_operator", "gauss_newton_vp"]
 
@@ -117,6 +119,8 @@ def gauss_newton_vp(
 
 
 def _softmax(xp: Namespace, x: Array) -> Array:
+    if x.shape[-1] == 0:
+        return x  # of which there is no maximum
     e = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
     return e / xp.sum(e, axis=-1, keepdims=True)
 
@@ -178,6 +182,10 @@ def fisher_operator(
     ------
     unidiff.errors.ArgumentError
         If the distribution is not known.
+    unidiff.errors.DTypeError
+        If `f` returns arrays that are not real floating ones.
+    unidiff.errors.ShapeError
+        If logits of "categorical" have no axis.
     unidiff.errors.UnidiffError
         As `unidiff.vjp`.
 
@@ -194,11 +202,21 @@ def fisher_operator(
     >>> fisher(np.ones(2))
     array([0.75, 0.5 ])
     """
-    if distribution not in DISTRIBUTIONS:
-        raise ArgumentError(f"distribution must be one of {', '.join(DISTRIBUTIONS)}, but it is {distribution!r:.200}.")
+    weigh = DISTRIBUTIONS[one_of(distribution, DISTRIBUTIONS, "distribution")]
     push, pull, out = _linear(f, primals, argnums, backend, kwargs)
-    weigh = DISTRIBUTIONS[distribution]
+    _check_parameters(out, distribution)
     return lambda v: pull(tree.map(lambda y, t: weigh(array_namespace(y, t), y, t), out, push(v)))[0]
+
+
+def _check_parameters(out: Tree, distribution: str) -> None:
+    """Raise what is wrong with the natural parameters that a model returned."""
+    for y, path in zip(tree.leaves(out), tree.paths(tree.structure(out), "output"), strict=True):
+        if not registry.get_backend(y).is_real(y):
+            raise DTypeError(
+                f"The {path} has the dtype {dtype_name(y.dtype)}, but parameters of a distribution are real floating arrays."
+            )
+        if distribution == "categorical" and y.ndim == 0:
+            raise ShapeError(f"The {path} has the shape (), but logits of a categorical distribution lie along the last axis.")
 
 
 def fisher_vp(

@@ -9,6 +9,7 @@ from unidiff._typing import Arrays, Tree
 from unidiff.calls import Call, Output, own
 from unidiff.errors import ArgumentError, TreeError
 from unidiff.first_order import check_callable, linearize, sequence
+from unidiff.matrix_free.vectors import Space
 
 __all__ = ["directional_derivative", "linear_approximation", "quadratic_approximation", "taylor"]
 
@@ -125,7 +126,11 @@ def directional_derivative(
 def _displacement(points: Sequence[Tree], primals: Sequence[Tree]) -> tuple[Tree, ...]:
     if len(points) != len(primals):
         raise TreeError(f"The function was expanded in {len(primals)} arguments, but {len(points)} were given.")
-    return tuple(tree.map(lambda y, x: y - x, point, x) for point, x in zip(points, primals, strict=True))
+    found = []
+    for k, (point, x) in enumerate(zip(points, primals, strict=True)):
+        space = Space(x, f"argument {k}")
+        found.append(space.build(space.combine(1, space.check(point, f"argument {k}"), -1, space.leaves)))
+    return tuple(found)
 
 
 def linear_approximation(f: Callable[..., Any], *primals: Tree, backend: Any = None, **kwargs: Any) -> Callable[..., Tree]:

@@ -11,7 +11,7 @@ from unidiff.derive import CompleteBackend, derived, inner, on_basis
 from unidiff.errors import ArgumentError, DTypeError, TreeError
 from unidiff.first_order import _require_scalar, check_callable, grad, linearize, sequence
 from unidiff.matrix_free.linear_solvers import LinearSolution, Operator, cg
-from unidiff.matrix_free.vectors import Space, tolerance
+from unidiff.matrix_free.vectors import Space, one_of, tolerance
 
 __all__ = ["hessian_diagonal", "hessian_operator", "hvp", "inverse_hvp"]
 
@@ -72,8 +72,7 @@ def hvp(
     array([6., 2.])
     """
     check_callable(f)
-    if mode not in _MODES:
-        raise ArgumentError(f"mode must be one of {', '.join(_MODES)}, but it is {mode!r:.200}.")
+    derive = _MODES[one_of(mode, _MODES, "mode")]
     primals, tangents = sequence(primals, "primals"), sequence(tangents, "tangents")
     if len(primals) != len(tangents):
         raise TreeError(f"There are {len(primals)} primals, but {len(tangents)} tangents.")
@@ -87,7 +86,7 @@ def hvp(
         return outs, rest
 
     flat_tangents = call.tangents(tangents)
-    product, rest = _MODES[mode](call.backend, scalar, call.primals, flat_tangents, _places(call, wanted))
+    product, rest = derive(call.backend, scalar, call.primals, flat_tangents, _places(call, wanted))
     result = wanted.build(own(call.backend, product, call.primals, flat_tangents))
     return (result, output.join((0,), rest)[1]) if has_aux else result
 

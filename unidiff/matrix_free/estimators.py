@@ -6,17 +6,15 @@ from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError, DTypeError
 from unidiff.matrix_free.estimate import Estimate
 from unidiff.matrix_free.linear_solvers import Operator
-from unidiff.matrix_free.vectors import Space, positive_integer
+from unidiff.matrix_free.vectors import Space, positive_integer, random_numbers
 
 __all__ = ["estimate_diagonal", "estimate_trace"]
 
 
 def _probes(space: Space, samples: int, seed: int) -> Any:
-    from random import Random  # not needed by `import unidiff`
-
     if positive_integer(samples, "samples") < 2:
         raise ArgumentError("samples must be at least 2: one sample has no standard error.")
-    bits = Random(seed).getrandbits  # noqa: S311  # reproducible, not secret
+    bits = random_numbers(seed).getrandbits
     return (space.signs(bits) for _ in range(samples))
 
 

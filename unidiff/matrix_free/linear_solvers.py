@@ -119,12 +119,14 @@ def cg(
     ------
     unidiff.errors.ArgumentError
         If an option makes no sense.
-    unidiff.errors.TreeError, unidiff.errors.ShapeError, unidiff.errors.DTypeError
+    unidiff.errors.TreeError, unidiff.errors.ShapeError, unidiff.errors.DTypeError, unidiff.errors.MixedBackendsError
         If the operator returns another kind of vector.
 
     Notes
     -----
-    M. Hestenes and E. Stiefel, J. Res. NBS 49 (1952). Under compilation and batching the loop is `unidiff.while_loop`.
+    M. Hestenes and E. Stiefel, J. Res. NBS 49 (1952). Under compilation and batching the loop is `unidiff.while_loop`, through
+    which there is forward mode only; for reverse mode there make it the solver of a `unidiff.custom_root`, which differentiates
+    the equation instead of the iteration, or use `solve_dense`.
 
     Examples
     --------
@@ -202,7 +204,8 @@ def gmres(
 
     Notes
     -----
-    Y. Saad and M. Schultz, SIAM J. Sci. Stat. Comput. 7 (1986); Arnoldi's vectors are orthogonalized twice.
+    Y. Saad and M. Schultz, SIAM J. Sci. Stat. Comput. 7 (1986); Arnoldi's vectors are orthogonalized twice. What `cg` says of
+    reverse mode under compilation and batching holds here, too.
 
     Examples
     --------

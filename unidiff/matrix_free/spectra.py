@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 from unidiff._typing import Array, Namespace, Tree
 from unidiff.errors import ArgumentError
 from unidiff.matrix_free.linear_solvers import Operator, concrete, loop
-from unidiff.matrix_free.vectors import Space, finite_or_zero, positive_integer, real_scalar, tolerance
+from unidiff.matrix_free.vectors import (
+    Space,
+    finite_or_zero,
+    one_of,
+    positive_integer,
+    random_numbers,
+    real_scalar,
+    tolerance,
+)
 
 __all__ = ["Eigenpairs", "lanczos", "power_iteration"]
 
@@ -40,9 +48,7 @@ class Eigenpairs(NamedTuple):
 
 
 def _start(space: Space, seed: int) -> list[Array]:
-    from random import Random  # not needed by `import unidiff`
-
-    start = space.normal(Random(seed).gauss)  # noqa: S311  # reproducible, not secret
+    start = space.normal(random_numbers(seed).gauss)
     return space.combine(1 / space.norm(start), start)
 
 
@@ -75,7 +81,8 @@ def power_iteration(
 
     Notes
     -----
-    Convergence is linear with the ratio of the two largest magnitudes; `lanczos` needs far fewer applications.
+    Convergence is linear with the ratio of the two largest magnitudes; `lanczos` needs far fewer applications, and has reverse
+    mode under compilation and batching, too, where the loop of the power iteration is a `unidiff.while_loop`.
 
     Examples
     --------
@@ -169,19 +176,15 @@ def lanczos(
     >>> np.round(pairs.values, 9)
     array([8., 7.])
     """
-    from random import Random  # not needed by `import unidiff`
-
-    space = Space(like, "like")
-    if which not in _ORDERS:
-        raise ArgumentError(f"which must be one of {', '.join(_ORDERS)}, but it is {which!r:.200}.")
+    space, order_of = Space(like, "like"), _ORDERS[one_of(which, _ORDERS, "which")]
     if positive_integer(k, "k") > space.dimension:
         raise ArgumentError(f"k={k} eigenvalues were asked for, but the operator has {space.dimension}.")
     size = min(space.dimension, 4 * k + 40 if steps is None else positive_integer(steps, "steps"))
     if size < k:
         raise ArgumentError(f"steps={steps} is less than k={k}.")
     a, b = space.operator(operator, "operator"), space.backend
-    gauss = Random(seed + 1).gauss  # noqa: S311  # reproducible, not secret
     basis = [_start(space, seed)]
+    gauss = random_numbers(seed + 1).gauss
     images = [a(basis[0])]
     while len(basis) < size:
         basis.append(_next(space, basis, images[-1], space.normal(gauss)))
@@ -192,7 +195,7 @@ def lanczos(
     projected, finite = finite_or_zero(b, q.mT @ aq)
     found, weights = xp.linalg.eigh((projected + projected.mT) / 2)
     found = b.asarray(xp.where(finite, found, xp.full_like(found, float("nan"))))
-    order = xp.argsort(_ORDERS[which](xp, found))[:k]
+    order = xp.argsort(order_of(xp, found))[:k]
     values, weights = xp.take(found, order, axis=0), xp.take(weights, order, axis=1)
     ritz, remainder = q @ weights, aq @ weights - values * (q @ weights)
     residuals = xp.sqrt(xp.sum(remainder * remainder, axis=0))

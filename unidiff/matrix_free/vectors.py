@@ -3,16 +3,28 @@
 Every function works on plain and traced arrays. Complex entries count as pairs of real ones: the inner product is Re <u, v>.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from operator import index
+from typing import TYPE_CHECKING, Any
 
-from unidiff import tree
+from unidiff import registry, tree
 from unidiff._typing import Array, Tree
 from unidiff.derive import CompleteBackend, inner, on_basis, size
-from unidiff.dispatch import find_backend
-from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
+from unidiff.dispatch import dtype_name, find_backend, on_one_device
+from unidiff.errors import (
+    ArgumentError,
+    DTypeError,
+    MixedBackendsError,
+    MixedDevicesError,
+    NotAnArrayError,
+    ShapeError,
+    TreeError,
+)
 
-__all__ = ["Space", "finite_or_zero", "positive_integer", "real_scalar", "tolerance"]
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["Space", "finite_or_zero", "one_of", "positive_integer", "random_numbers", "real_scalar", "tolerance"]
 
 
 class Space:
@@ -34,7 +46,7 @@ class Space:
     """
 
     def __init__(self, like: Tree, what: str) -> None:
-        self.backend, _ = find_backend((like,), {})
+        self.backend, self.kind = find_backend((like,), {})
         self.leaves, self.spec = tree.flatten(like)
         b = self.backend
         if not self.leaves:
@@ -52,14 +64,35 @@ class Space:
         leaves, spec = tree.flatten(vector)
         if spec != self.spec:
             raise TreeError(f"The {what} has the structure {spec}, but it must have the structure {self.spec}.")
-        for x, y, path in zip(leaves, self.leaves, tree.paths(spec, what), strict=True):
-            if not hasattr(x, "shape"):
-                raise NotAnArrayError(f"{path} is {x!r:.200} of type {type(x).__qualname__}, not an array.")
-            if tuple(x.shape) != tuple(y.shape):
-                raise ShapeError(f"{path} has the shape {tuple(x.shape)}, but it must have the shape {tuple(y.shape)}.")
-            if x.dtype != y.dtype:
-                raise DTypeError(f"{path} has the dtype {x.dtype}, but it must have the dtype {y.dtype}.")
-        return leaves
+        paths = tree.paths(spec, what)
+        return [self._checked(x, y, path) for x, y, path in zip(leaves, self.leaves, paths, strict=True)]
+
+    def _checked(self, x: Any, like: Array, path: str) -> Array:
+        b, kind = self.backend, registry.of_type(x)
+        if kind is registry.SCALAR and like.shape == () and (b.is_complex(like) or not isinstance(x, complex)):
+            return b.asarray(x, dtype=like.dtype, device=b.device(like))
+        if kind is registry.SCALAR and not hasattr(x, "shape"):
+            raise NotAnArrayError(f"The {path} is the number {x!r}, but it must be an array of the shape {tuple(like.shape)}.")
+        if kind is None:
+            raise NotAnArrayError(f"The {path} is {x!r:.200} of type {type(x).__qualname__}, not an array.")
+        if kind is not self.kind and kind is not b and kind is not registry.SCALAR:
+            self._require_one_library(x, like, path)
+        if tuple(x.shape) != tuple(like.shape):
+            raise ShapeError(f"The {path} has the shape {tuple(x.shape)}, but it must have the shape {tuple(like.shape)}.")
+        if x.dtype != like.dtype:
+            raise DTypeError(f"The {path} has the dtype {dtype_name(x.dtype)}, but it must have {dtype_name(like.dtype)}.")
+        if not on_one_device(b, x, like):
+            raise MixedDevicesError(f"The {path} is on {b.device(x)}, but it must be on {b.device(like)}.")
+        return x
+
+    def _require_one_library(self, x: Array, like: Array, path: str) -> None:
+        try:
+            find_backend((x, like), {})  # plain arrays may stand beside traced ones of a backend that works on them
+        except MixedBackendsError:
+            raise MixedBackendsError(
+                f"The {path} is an array of {registry.of_type(x).name!r}, but it must be one of {self.backend.name!r}; "
+                f"convert it with unidiff.to_backend(x, {self.backend.name!r})."
+            ) from None
 
     def operator(self, f: Any, what: str) -> Callable[[Sequence[Array]], list[Array]]:
         """Return an operator on pytrees as one on lists of leaves that checks what it returns."""
@@ -182,6 +215,23 @@ def finite_or_zero(b: CompleteBackend, matrix: Array) -> tuple[Array, Array]:
     xp = b.namespace(matrix)
     finite = xp.all(xp.isfinite(matrix))
     return b.asarray(xp.where(finite, matrix, xp.zeros_like(matrix))), finite
+
+
+def one_of(value: Any, options: Collection[str], name: str) -> str:
+    """Return one of some words or raise ArgumentError."""
+    if not isinstance(value, str) or value not in options:
+        raise ArgumentError(f"{name} must be one of {', '.join(options)}, but it is {value!r:.200}.")
+    return value
+
+
+def random_numbers(seed: Any) -> "Random":
+    """Return a generator of the same numbers for the same integer, or raise ArgumentError for what is none."""
+    from random import Random  # not needed by `import unidiff`
+
+    try:
+        return Random(index(seed))  # noqa: S311  # reproducible, not secret
+    except TypeError:
+        raise ArgumentError(f"seed must be an integer, but it is {seed!r:.200}.") from None
 
 
 def positive_integer(value: Any, name: str) -> int:

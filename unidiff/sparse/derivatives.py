@@ -9,6 +9,7 @@ from unidiff.calls import Call, Output
 from unidiff.derive import CompleteBackend, size
 from unidiff.errors import ArgumentError, ShapeError
 from unidiff.first_order import _require_scalar, check_callable
+from unidiff.matrix_free.vectors import one_of
 from unidiff.sparse.coloring import column_coloring, require_symmetric, row_coloring, star_coloring
 from unidiff.sparse.detection import hessian_pattern, jacobian_pattern, require_real
 from unidiff.sparse.matrix import SparseMatrix, SparsityPattern, indices, require_pattern
@@ -66,8 +67,7 @@ def jacobian(
     ((7, 8), 2, array([2., 1., 3., 2.]))
     """
     check_callable(f)
-    if mode not in MODES:
-        raise ArgumentError(f"mode must be one of {', '.join(MODES)}, but it is {mode!r:.200}.")
+    one_of(mode, MODES, "mode")
     if pattern is not None:
         require_pattern(pattern)
 

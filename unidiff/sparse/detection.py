@@ -5,13 +5,13 @@ from typing import Any
 
 from unidiff import tree
 from unidiff._typing import Array, Arrays, Tree
-from unidiff.arrays import to_backend
+from unidiff.arrays import stop_gradient, to_backend
 from unidiff.calls import Call, Output
 from unidiff.derive import CompleteBackend, size
-from unidiff.errors import ArgumentError, DTypeError
+from unidiff.errors import DTypeError, TracedConversionError
 from unidiff.first_order import check_callable, grad
 from unidiff.jacobians import jacobian
-from unidiff.matrix_free.vectors import Space
+from unidiff.matrix_free.vectors import Space, one_of
 from unidiff.registry import DEFAULT
 from unidiff.sparse.matrix import SparsityPattern
 
@@ -58,6 +58,8 @@ def jacobian_pattern(
         If there is no such method.
     unidiff.errors.DTypeError
         If the argument or the output is not made of real floating arrays.
+    unidiff.errors.TracedConversionError
+        If a pattern is to be probed while the function is compiled or mapped over.
     unidiff.errors.UnidiffError
         As `unidiff.jacobian`.
 
@@ -69,8 +71,7 @@ def jacobian_pattern(
     (0, 1, 1, 2)
     """
     check_callable(f)
-    if method not in METHODS:
-        raise ArgumentError(f"method must be one of {', '.join(METHODS)}, but it is {method!r:.200}.")
+    one_of(method, METHODS, "method")
     call = Call(f, primals, kwargs, argnums, backend)
     require_real(call.backend, call.primals, "argument")
     native = "dependence" in call.backend.native
@@ -132,7 +133,13 @@ def _probe(f: Any, call: Call, primals: Any, kwargs: Any, argnums: int, backend:
             ]
             args[position] = space.build(moved)
         blocks = _dense(b, jacobian(f, argnums, backend=backend)(*args, **kwargs), call)
-        pattern = SparsityPattern.from_dense(blocks)
+        try:
+            pattern = SparsityPattern.from_dense(stop_gradient(blocks))
+        except TracedConversionError as error:
+            raise TracedConversionError(
+                "A pattern is probed at values, which there are none of while the function is compiled or mapped over: find it "
+                "outside with unidiff.sparse.jacobian_pattern or hessian_pattern, and pass it as pattern."
+            ) from error
         places |= set(zip(pattern.rows, pattern.columns, strict=True))
         shape = pattern.shape
     return SparsityPattern.from_coo([i for i, _ in places], [j for _, j in places], shape)

@@ -60,12 +60,15 @@ class SparsityPattern:
     @classmethod
     def from_coo(cls, rows: Iterable[int], columns: Iterable[int], shape: tuple[int, int]) -> "SparsityPattern":
         """Make a pattern of places in any order, repeated or not."""
-        rows, columns = [index(i) for i in rows], [index(j) for j in columns]
+        try:
+            rows, columns = [index(i) for i in rows], [index(j) for j in columns]
+            m, n = map(index, shape)
+        except (TypeError, ValueError):
+            raise ArgumentError("A pattern is made of integers: rows, columns, and a shape of two numbers.") from None
         if len(rows) != len(columns):
             raise ArgumentError(f"A pattern has as many rows as columns, but there are {len(rows)} and {len(columns)}.")
         places = sorted(set(zip(rows, columns, strict=True)))
-        m, n = shape
-        return cls((index(m), index(n)), tuple(i for i, _ in places), tuple(j for _, j in places))
+        return cls((m, n), tuple(i for i, _ in places), tuple(j for _, j in places))
 
     @classmethod
     def from_dense(cls, matrix: Any) -> "SparsityPattern":

@@ -1,7 +1,7 @@
 """Memory for time: derivatives in reverse mode that compute intermediate results again instead of keeping them."""
 
 import dis
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, wraps
 from itertools import pairwise
 from math import isqrt
@@ -49,8 +49,12 @@ def checkpoint(f: Callable[..., Any], *, backend: Any = None) -> Callable[..., A
 
     Notes
     -----
-    PyTorch's transforms (``torch.func``, which forward mode and `unidiff.vmap` use) cannot drop what they have recorded: within
-    them nothing is saved. A backend without a recording to drop calls `f` as it is.
+    What is saved depends on who records; ``python -m benchmarks.checkpoints`` measures it. unidiff's engine saves in all modes
+    and orders, and under `unidiff.vmap`. PyTorch's tape, on which first derivatives in reverse mode run, saves as well, but its
+    transforms (``torch.func``), on which forward mode, `unidiff.vmap` and derivatives of derivatives run, cannot drop what they
+    have recorded: within them nothing is saved. On JAX it is ``jax.checkpoint``, whose pullback keeps the arguments only; under
+    `unidiff.jit` the compiler decides, and that for CPUs merges what is computed again with what it was computed from, so that
+    nothing is saved there. A backend without a recording to drop calls `f` as it is.
     A. Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation", 1992.
 
     Examples
@@ -110,13 +114,18 @@ def checkpoint_sequential(
     >>> float(ud.grad(chain)(np.asarray(0.0)))
     1.0
     """
-    functions = list(functions)
+    functions = list(functions) if isinstance(functions, Iterable) else []
     if not functions or not all(map(callable, functions)):
         raise ArgumentError("checkpoint_sequential needs a sequence of functions, at least one.")
     count = len(functions)
-    number = isqrt(count - 1) + 1 if segments is None else index(segments)
+    try:
+        number = isqrt(count - 1) + 1 if segments is None else index(segments)
+    except TypeError:
+        number = 0
     if not 1 <= number <= count:
-        raise ArgumentError(f"segments must be between 1 and the number of functions, {count}, but it is {segments}.")
+        raise ArgumentError(
+            f"segments must be an integer between 1 and the number of functions, {count}, but it is {segments!r:.200}."
+        )
     ends = [count * k // number for k in range(number + 1)]
     parts = [_composed(functions[start:end]) for start, end in pairwise(ends)]
     return _composed([*(checkpoint(part, backend=backend) for part in parts[:-1]), parts[-1]])

@@ -1,6 +1,6 @@
 """Functions with derivative rules of the user's own, on every backend."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from inspect import Signature, signature
 from types import MethodType
@@ -26,8 +26,12 @@ class _Custom:
             raise ArgumentError(f"The function that gets a rule must be callable, but it is {fun!r:.200}.")
         update_wrapper(self, fun)
         self.fun = fun
-        self.nondiff_argnums = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
-        self.nondiff_argnames = (nondiff_argnames,) if isinstance(nondiff_argnames, str) else tuple(nondiff_argnames)
+        self.nondiff_argnums: tuple[int, ...] = _all(
+            int, nondiff_argnums, "nondiff_argnums", "an integer or a sequence of integers"
+        )
+        self.nondiff_argnames: tuple[str, ...] = _all(
+            str, nondiff_argnames, "nondiff_argnames", "a name or a sequence of names"
+        )
         self._signature: Signature | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -87,6 +91,14 @@ class _Custom:
         raise NotImplementedError
 
 
+def _all(kind: type, given: Any, name: str, what: str) -> tuple[Any, ...]:
+    """Return one value of a type, or a sequence of them, as a tuple, or raise ArgumentError."""
+    values = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    if any(not isinstance(value, kind) or isinstance(value, bool) for value in values):
+        raise ArgumentError(f"{name} must be {what}, but it is {given!r:.200}.")
+    return values
+
+
 class custom_jvp(_Custom):  # noqa: N801  # a decorator
     """Give a function a forward-mode rule of its own; the signatures are those of JAX.
 
@@ -116,7 +128,8 @@ class custom_jvp(_Custom):  # noqa: N801  # a decorator
     unidiff.errors.MissingRuleError
         If the function is called before it has a rule.
     unidiff.errors.TreeError, unidiff.errors.ShapeError, unidiff.errors.DTypeError
-        If the rule returns tangents of another structure, shape or dtype than the output; the message names the leaf.
+        If the rule returns tangents of another structure, shape or dtype than the output, or another output than the function
+        where both are evaluated; the message names the leaf.
     unidiff.errors.LeakedTracerError
         If the function uses an array that is being differentiated or mapped over and is not among its arguments.
 
@@ -219,7 +232,8 @@ class custom_vjp(_Custom):  # noqa: N801  # a decorator
     unidiff.errors.MissingRuleError
         If the function is called before it has a rule.
     unidiff.errors.TreeError, unidiff.errors.ShapeError, unidiff.errors.DTypeError
-        If the rule returns cotangents of another structure, shape or dtype than the arguments; the message names the leaf.
+        If the rule returns cotangents of another structure, shape or dtype than the arguments, or another output than the
+        function where both are evaluated; the message names the leaf.
     unidiff.errors.LeakedTracerError
         If the function uses an array that is being differentiated or mapped over and is not among its arguments.
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from unidiff import registry, tree
 from unidiff._typing import Array, Arrays, Tree
+from unidiff.calls import not_an_output
 from unidiff.derive import CompleteBackend
 from unidiff.dispatch import find_backend
-from unidiff.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError, TreeError
+from unidiff.errors import ArgumentError, DTypeError, ShapeError, TreeError
 from unidiff.first_order import grad
 from unidiff.matrix_free.linear_solvers import SOLVERS, LinearSolution
-from unidiff.matrix_free.vectors import Space
+from unidiff.matrix_free.vectors import Space, one_of
 
 __all__ = ["custom_argmin", "custom_fixed_point", "custom_root"]
 
@@ -54,6 +55,8 @@ def custom_root(optimality: Callable[..., Tree], solve: str | LinearSolver = "au
         If `optimality` returns another number of elements than `x` has, when a derivative is taken.
     unidiff.errors.DTypeError
         If the solver returns arrays that are not floating.
+    unidiff.errors.TreeError, unidiff.errors.MixedBackendsError, unidiff.errors.NotAnArrayError
+        If the solver or `optimality` returns no arrays, or others than those of the library of the arguments.
 
     Notes
     -----
@@ -112,7 +115,7 @@ def custom_fixed_point(fixed_point: Callable[..., Tree], solve: str | LinearSolv
     _require_callable(fixed_point, "fixed_point")
 
     def optimality(x: Tree, *args: Tree) -> Tree:
-        return tree.map(lambda new, old: new - old, fixed_point(x, *args), x)
+        return tree.map(_change, fixed_point(x, *args), x)
 
     linear = _linear_solver(solve, "gmres")
     return lambda solver: _implicit(solver, optimality, linear)
@@ -152,6 +155,12 @@ def custom_argmin(objective: Callable[..., Array], solve: str | LinearSolver = "
     return lambda minimizer: _implicit(minimizer, grad(objective), linear)
 
 
+def _change(new: Any, old: Array) -> Array:
+    if tuple(getattr(new, "shape", ())) != tuple(old.shape):
+        raise ShapeError(f"fixed_point returned the shape {tuple(new.shape)} for a solution of the shape {tuple(old.shape)}.")
+    return new - old
+
+
 def _require_callable(f: Any, name: str) -> None:
     if not callable(f):
         raise ArgumentError(f"{name} must be a function of the solution and the arguments, but it is {f!r:.200}.")
@@ -159,8 +168,8 @@ def _require_callable(f: Any, name: str) -> None:
 
 def _linear_solver(solve: str | LinearSolver, large: str) -> Callable[[Callable[[Array], Array], Array], Array]:
     """Return a solver of linear systems over arrays of shape (n,) that gives NaN where it does not converge."""
-    if not callable(solve) and solve != "auto" and solve not in SOLVERS:
-        raise ArgumentError(f"solve must be 'auto', one of {', '.join(SOLVERS)}, or a function, but it is {solve!r:.200}.")
+    if not callable(solve):
+        one_of(solve, ("auto", *SOLVERS), "solve, if it is no function,")
 
     def solved(operator: Callable[[Array], Array], rhs: Array) -> Array:
         chosen = solve
@@ -188,7 +197,7 @@ def _implicit(solver: Solver, optimality: Callable[..., Tree], linear: Callable[
         b, kind = find_backend((init, *args), options)
         leaves, spec = tree.flatten((init, args))
         places = [k for k, x in enumerate(leaves) if registry.of_type(x) is kind]
-        equation = _Equation(b, optimality, linear, leaves, places, spec)
+        equation = _Equation(b, kind, optimality, linear, leaves, places, spec)
 
         def solved(*arrays: Array) -> Arrays:
             start, parameters = equation.arguments(arrays)
@@ -203,8 +212,10 @@ def _implicit(solver: Solver, optimality: Callable[..., Tree], linear: Callable[
 class _Equation:
     """``F(x, theta) = 0`` in flat arrays: theta are all arrays among the arguments, those of the start included."""
 
-    def __init__(self, b: CompleteBackend, f: Any, linear: Any, leaves: list[Any], places: list[int], spec: Any) -> None:
-        self.b, self.f, self.linear = b, f, linear
+    def __init__(
+        self, b: CompleteBackend, kind: Any, f: Any, linear: Any, leaves: list[Any], places: list[int], spec: Any
+    ) -> None:
+        self.b, self.kind, self.f, self.linear = b, kind, f, linear
         self.leaves, self.places, self.args_spec = leaves, places, spec
         self.spec: Any = None
 
@@ -218,24 +229,34 @@ class _Equation:
     def solution(self, x: Tree) -> Arrays:
         """Return the leaves of what the solver returned."""
         b, (leaves, self.spec) = self.b, tree.flatten(x)
-        for k, leaf in enumerate(leaves):
-            path = tree.paths(self.spec, "solution")[k]
-            if isinstance(leaf, float):
-                leaves[k] = b.asarray(leaf)
-            elif not hasattr(leaf, "dtype"):
-                raise NotAnArrayError(f"The {path} is {leaf!r:.200} of type {type(leaf).__qualname__}, not an array.")
-            elif not b.is_differentiable(leaf):
-                raise DTypeError(f"The {path} has the dtype {leaf.dtype}; solutions are of real or complex floating dtypes.")
-        return tuple(leaves)
+        if not leaves:
+            raise TreeError(f"The solver returned {x!r:.200}, in which there are no arrays.")
+        arrays = []
+        for leaf, path in zip(leaves, tree.paths(self.spec, "solution"), strict=True):
+            array = self._array(leaf, path)
+            if not b.is_differentiable(array):
+                raise DTypeError(f"The {path} has the dtype {array.dtype}; solutions are of real or complex floating dtypes.")
+            arrays.append(array)
+        return tuple(arrays)
+
+    def _array(self, x: Any, path: str) -> Array:
+        """Return what a function of the user returned as an array, if it is one of the library of the arguments or a number."""
+        kind = registry.of_type(x)
+        if kind is self.kind or kind is self.b:
+            return x
+        if kind is registry.SCALAR:
+            return self.b.asarray(x)
+        raise not_an_output(self.b, x, path)
 
     def residual(self, x: Sequence[Array], theta: Sequence[Array]) -> Array:
         """Return F in real coordinates."""
         _, args = self.arguments(theta)
         space = Space(tree.unflatten(self.spec, x), "solution")
-        result = tree.leaves(self.f(space.build(x), *args))
+        result, spec = tree.flatten(self.f(space.build(x), *args))
         if not result:
             raise TreeError("The optimality function returned no arrays.")
-        found = space.coordinates([self.b.asarray(y) for y in result])
+        paths = tree.paths(spec, "result of the optimality function")
+        found = space.coordinates([self._array(y, path) for y, path in zip(result, paths, strict=True)])
         if tuple(found.shape) != (space.dimension,):
             raise ShapeError(
                 f"The optimality function returned {found.shape[0]} elements for a solution of {space.dimension} elements."

@@ -48,6 +48,7 @@ class RuleCall:
         "custom",
         "fixed",
         "kind",
+        "kinds",
         "leaves",
         "likes",
         "out",
@@ -74,6 +75,7 @@ class RuleCall:
         self.likes = [Like(self.backend, x) for x in self.arrays]
         self.leaves = [None if _of_type(x) is self.kind else x for x in self.leaves]
         self.out: Any = None
+        self.kinds: Any = None
 
     def path(self, k: int, what: str = "argument") -> str:
         """Say where the k-th leaf of the differentiated arguments is, such as ``argument 0['w']``."""
@@ -109,7 +111,23 @@ class RuleCall:
         if self.out is not None and self.out != spec:
             raise TreeError(f"{who} returned an output of the structure {spec}, but {self.custom.name} returned {self.out}.")
         self.out = spec
-        return tuple(self._array(k, x) for k, x in enumerate(leaves))
+        arrays = tuple(self._array(k, x) for k, x in enumerate(leaves))
+        found = [(tuple(x.shape), x.dtype) for x in arrays]
+        if self.kinds not in (None, found):
+            self._refuse(found, who)
+        self.kinds = found
+        return arrays
+
+    def _refuse(self, found: list[Any], who: str) -> None:
+        """Raise for an output of a rule that differs in shape or dtype from that of the function."""
+        for (shape, dtype), (wanted, expected), path in zip(found, self.kinds, tree.paths(self.out, "output"), strict=True):
+            if shape != wanted:
+                raise ShapeError(f"{who} returned an {path} of the shape {shape}, but that of {self.custom.name} has {wanted}.")
+            if dtype != expected:
+                raise DTypeError(
+                    f"{who} returned an {path} of the dtype {dtype_name(dtype)}, but that of {self.custom.name} has "
+                    f"{dtype_name(expected)}."
+                )
 
     def _array(self, k: int, x: Any) -> Array:
         if _of_type(x) is self.kind:

@@ -87,7 +87,7 @@ def vmap(
         )
     _check_axes(in_axes, "in_axes")
     _check_axes(out_axes, "out_axes")
-    if axis_size is not None and (not isinstance(axis_size, int) or axis_size < 0):
+    if axis_size is not None and (not isinstance(axis_size, int) or isinstance(axis_size, bool) or axis_size < 0):
         raise ArgumentError(f"axis_size must be an integer of at least 0, but it is {axis_size!r:.200}.")
 
     @wraps(f)

@@ -123,32 +123,35 @@ def more_sorensen(values: Array, vectors: Array, g: Array, radius: float, layout
     c = vectors.mT @ g
     lowest, highest, norm = read(values[0], xp.max(xp.abs(values)), xp.sqrt(dot(g, g)))
     tiny = layout.epsilon * max(highest, layout.epsilon)
+    rounding = layout.dimension * layout.epsilon * norm
+    # The multiplier is held as its distance from -lowest: near the hard case their difference is below the rounding of either.
+    gaps = values - lowest
+    c = xp.where((gaps <= layout.dimension * tiny) & (xp.abs(c) <= rounding), xp.zeros_like(c), c)
 
-    def at(shift: float) -> tuple[Array, float, float]:
-        gaps = values + shift
-        p = -c / xp.where(gaps > tiny, gaps, xp.full_like(gaps, tiny))
-        square, slope = read(dot(p, p), dot(p, p / xp.where(gaps > tiny, gaps, xp.full_like(gaps, tiny))))
+    def at(distance: float) -> tuple[Array, float, float]:
+        divisor = gaps + distance
+        divisor = xp.where(divisor > 0, divisor, xp.full_like(divisor, tiny))
+        p = -c / divisor
+        square, slope = read(dot(p, p), dot(p, p / divisor))
         return p, math.sqrt(square), slope
 
-    low = max(0.0, -lowest + tiny)
+    low = max(tiny, lowest)
     p, length, slope = at(low)
-    full = lowest <= tiny or length > radius
-    if lowest > tiny and length <= radius:
-        full = False
-    elif length <= radius:
-        first = xp.asarray(p[0])
-        (missing, sign) = (math.sqrt(radius * radius - length * length), read(first)[0])
-        unit = xp.concat([layout.full(math.copysign(missing, sign), (1,)), xp.zeros_like(p[1:])])
-        p = p + unit
-    else:
-        high, shift = max(low, norm / radius - lowest) + tiny, low
-        for _ in range(60):
+    full = length > radius or lowest < -layout.dimension * tiny
+    if length > radius:
+        high, distance = max(low, norm / radius) + tiny, low
+        for _ in range(100):
             if abs(length - radius) <= 1e-4 * radius:
                 break
-            low, high = (shift, high) if length > radius else (low, shift)
-            shift += (length / radius - 1) * length * length / slope if slope > 0 else math.inf
-            if not low < shift < high:
-                shift = 0.5 * (low + high)
-            p, length, slope = at(shift)
+            low, high = (distance, high) if length > radius else (low, distance)
+            distance += (length / radius - 1) * length * length / slope if slope > 0 else math.inf
+            if not low < distance < high:
+                distance = math.sqrt(low * high)
+            p, length, slope = at(distance)
+    elif full:
+        (first,) = read(p[0])
+        missing = math.sqrt(max(0.0, radius * radius - length * length + first * first)) - abs(first)
+        unit = xp.concat([layout.full(math.copysign(missing, first), (1,)), xp.zeros_like(p[1:])])
+        p = p + unit
     (decrease,) = read(-1.0 * (dot(c, p) + 0.5 * dot(p, values * p)))
     return vectors @ p, decrease, full

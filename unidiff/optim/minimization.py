@@ -243,4 +243,3 @@ def _solve(
 
     best, nit, status, message, path = run(iterates, describe, layout, rules, callback)
     return replace(describe(best, nit, status, message), trajectory=path)
-

@@ -1,6 +1,5 @@
 """Transport plans: matrices without negative entries whose rows and columns have given sums."""
 
-
 import unidiff as ud
 from unidiff._typing import Array
 from unidiff.errors import ShapeError

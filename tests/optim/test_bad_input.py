@@ -12,6 +12,7 @@ from unidiff.errors import (
     NonScalarOutputError,
     NotAnArrayError,
     ShapeError,
+    TracedConversionError,
     TreeError,
 )
 
@@ -236,3 +237,20 @@ def test_bounds_in_the_form_of_scipy():
     np.testing.assert_allclose(result.x, [0.5, 1], atol=1e-6)
     result = ud.minimize(square, np.asarray([3.0, 4.0]), bounds=(None, [0.5, 2]))
     np.testing.assert_allclose(result.x, [0.5, 1], atol=1e-6)
+
+
+SOLVERS = {
+    "minimize": lambda a: ud.minimize(lambda x, a: ud.array_namespace(x).sum((x - a) ** 2), a, args=(a,)),
+    "least_squares": lambda a: ud.least_squares(lambda x, a: x - a, a, args=(a,)),
+    "root": lambda a: ud.root(lambda x, a: x**3 - a, a, args=(a,)),
+    "fixed_point": lambda a: ud.fixed_point(lambda x, a: (x + a) / 2, a, args=(a,)),
+}
+
+
+@pytest.mark.parametrize("transform", ["vmap", "jit"])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_solvers_say_that_they_need_values(name, transform, array, backend):
+    if transform == "jit" and backend == "torch":
+        pytest.skip("compiles only where a compiler is asked for")
+    with pytest.raises(TracedConversionError, match=r"solvers decide by values"):
+        getattr(ud, transform)(lambda a: SOLVERS[name](a).x)(array([[1.0, 2.0], [3.0, 4.0]]))

@@ -9,6 +9,7 @@ from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError, TracedConversionError
 from unidiff.optim.problem import Problem
 from unidiff.optim.result import Result
+from unidiff.optim.vector import NO_VALUES
 
 __all__ = ["Conditions", "implicit"]
 
@@ -85,8 +86,10 @@ def _differentiated(x: Array) -> bool:
     try:
         ud.to_numpy(entry)
     except TracedConversionError:
-        # What is batched or compiled has no value in this either, and raises again.
-        ud.to_numpy(ud.stop_gradient(entry))
+        try:
+            ud.to_numpy(ud.stop_gradient(entry))
+        except TracedConversionError as error:  # what is batched or compiled has no value in this either
+            raise TracedConversionError(NO_VALUES) from error
         return True
     return False
 

@@ -132,11 +132,11 @@ def read(*scalars: Any) -> list[float]:
             return [float(x) for x in plain]
         values = iter(ud.to_numpy(ud.array_namespace(*arrays).stack(arrays)))
     except TracedConversionError as error:
-        raise TracedConversionError(_NO_VALUES) from error
+        raise TracedConversionError(NO_VALUES) from error
     return [float(x if isinstance(x, (float, Real)) else next(values)) for x in plain]
 
 
-_NO_VALUES = (
+NO_VALUES = (
     "solvers decide by values, which arrays inside unidiff.jit and unidiff.vmap do not have. Call the solver outside of them;"
     " unidiff.optim.minimize_batch takes many starts at once."
 )

@@ -9,8 +9,6 @@ from unidiff.plugins import DISTRIBUTION, Contribution
 
 Run: TypeAlias = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed arguments and returns the exit code."""
-Configure: TypeAlias = Callable[[argparse.ArgumentParser], Run]
-"""Adds the arguments of a command to its parser and returns what runs it: the factory of a command."""
 
 
 def _own(name: str, about: str, factory: str) -> Contribution:

@@ -70,7 +70,7 @@ def _adam(
     method: Any, params: Tensors, grads: Tensors, slots: Mapping[str, Tensors], scalars: Mapping[str, float], donate: bool
 ) -> Any:
     """Make a step by PyTorch's fused Adam, where it is the same method."""
-    if method.eps_root or getattr(method, "corrected_maximum", False):
+    if any(getattr(method, name, usual) != usual for name, usual in _USUAL.items()):
         return _foreach(method, params, grads, slots, scalars, donate)
     moved, new = _writable(params, slots, donate)
     kernel = torch._fused_adamw_ if method.decoupled else torch._fused_adam_
@@ -197,4 +197,6 @@ class _Lists:
         return TensorList([torch.where(c, a, b) for c, a, b in triples])
 
 
+_USUAL = {"eps_root": 0.0, "corrected_maximum": False, "correct_first": True, "correct_second": True}
+"""What the hyperparameters are by which a method may differ from PyTorch's."""
 _FUSED: Mapping[str, Callable[..., Any]] = {"Adam": _adam, "AdamW": _adam, "AMSGrad": _adam}

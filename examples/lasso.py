@@ -10,6 +10,8 @@ import numpy as np
 import unidiff as ud
 
 PENALTY = 2.0
+# Dask is left out: its arrays are graphs, which decisions by values would compute again and again.
+LIBRARIES = [name for name in ("numpy", "array_api_strict", "jax", "torch") if name in ud.backends()]
 
 
 def data():
@@ -31,7 +33,7 @@ def main():
     """Print and return what each library finds: the number of coefficients, the true ones among them, and the violation."""
     a, b, truth = data()
     found = {}
-    for name in ud.backends(arrays=True):
+    for name in LIBRARIES:
         matrix, right = ud.asarray(a, backend=name, dtype="float64"), ud.asarray(b, backend=name, dtype="float64")
         result = ud.minimize(
             loss,

@@ -93,7 +93,49 @@ REFUSED = {
         "projection",
     ),
     "no projection": (lambda a: ud.minimize(square, a([1.0]), projection=3), ArgumentError, "projection must be a function"),
-    "pairs of bounds": (lambda a: ud.minimize(square, a([1.0, 2, 3]), bounds=[(0, 1)] * 3), ArgumentError, "a pair"),
+    "pairs of bounds": (lambda a: ud.minimize(square, a([1.0, 2, 3]), bounds=[(0, 1)] * 2), ArgumentError, "2 pairs"),
+    "pairs or sides": (lambda a: ud.minimize(square, a([1.0, 2]), bounds=[[0, 1]] * 2), ArgumentError, "says which"),
+    "bounds with nothing between": (
+        lambda a: ud.minimize(square, a([1.0, 2]), bounds=(float("inf"), None)),
+        ArgumentError,
+        "no number between",
+    ),
+    "an own constraint of complex values": (
+        lambda a: ud.minimize(square, a([1.0, 2]), constraints={"type": "eq", "fun": lambda x: 1j * x}),
+        DTypeError,
+        "complex",
+    ),
+    "a name that is no string": (lambda a: ud.root(square, a([1.0]), method=["newton"]), ArgumentError, "known are newton"),
+    "no function": (lambda a: ud.fixed_point(3, a([1.0])), ArgumentError, "must be a function"),
+    "a line search of words": (lambda a: ud.optim.Armijo(c1="small"), ArgumentError, "c1 must be a number"),
+    "a line search without trials": (lambda a: ud.optim.MoreThuente(maxiter=0), ArgumentError, "maxiter must be an integer"),
+    "no callback": (lambda a: ud.minimize(square, a([1.0]), callback=3), ArgumentError, "callback must be a function"),
+    "options that are no dict": (lambda a: ud.least_squares(square, a([1.0]), options=["maxiter"]), ArgumentError, "a dict"),
+    "a near option": (lambda a: ud.minimize(square, a([1.0]), options={"maxit": 1}), ArgumentError, "did you mean 'maxiter'"),
+    "an option SciPy does not know": (
+        lambda a: ud.minimize(square, a([1.0]), method="scipy:bfgs", options={"maxit": 1}),
+        ArgumentError,
+        "no option maxit",
+    ),
+    "an argument SciPy does not know": (
+        lambda a: ud.minimize(square, a([1.0]), method="trust-constr", options={"maxit": 1}),
+        ArgumentError,
+        "no option 'maxit'",
+    ),
+    "a step of zero": (
+        lambda a: ud.minimize(square, a([1.0]), method="gradient-descent", options={"step": a(0.0)}),
+        ArgumentError,
+        "step must be a positive number",
+    ),
+    "a container nobody knows": (lambda a: ud.minimize(square, object()), NotAnArrayError, "register_node"),
+    "a matrix of another shape": (
+        lambda a: ud.minimize(square, a([1.0, 2]), constraints=scipy.optimize.LinearConstraint(np.ones((1, 3)), 1, 1)),
+        ShapeError,
+        "linear constraint",
+    ),
+    "a proximal step backwards": (lambda a: ud.optim.proximal.l2(a([1.0]), -1.0), ArgumentError, "not be negative"),
+    "the nuclear norm of a vector": (lambda a: ud.optim.proximal.nuclear(a([1.0])), ShapeError, "m, n"),
+    "a complex barrier": (lambda a: ud.optim.proximal.log_barrier(a([1j], "complex128")), DTypeError, "complex"),
     "an unknown loss": (lambda a: ud.least_squares(lambda x: x, a([1.0]), loss="hubber"), ArgumentError, "huber"),
     "a negative scale": (
         lambda a: ud.least_squares(lambda x: x, a([1.0]), loss="huber", f_scale=-1.0),
@@ -254,3 +296,27 @@ def test_solvers_say_that_they_need_values(name, transform, array, backend):
         pytest.skip("compiles only where a compiler is asked for")
     with pytest.raises(TracedConversionError, match=r"solvers decide by values"):
         getattr(ud, transform)(lambda a: SOLVERS[name](a).x)(array([[1.0, 2.0], [3.0, 4.0]]))
+
+
+@pytest.mark.parametrize("solver", ["minimize", "least_squares", "root", "fixed_point"])
+def test_what_a_function_closes_over_is_refused_before_the_iterations(solver, array, backend):
+    """On PyTorch solvers run below the levels of its transforms, where what is closed over would be differentiated with x."""
+    calls = []
+
+    def solution(a):
+        def function(x):
+            calls.append(1)
+            value = 10.0 * (x[1:] - a * x[:1] ** 2)
+            if solver == "minimize":
+                return ud.array_namespace(x).sum(value**2) + (1.0 - x[0]) ** 2
+            return ud.array_namespace(x).concat([value, a - x[:1]])
+
+        options = {"minimize": {"method": "newton"}, "least_squares": {"method": "gauss-newton"}}.get(solver, {})
+        return getattr(ud, solver)(function, array([-1.2, 1.0]), **options).x
+
+    one = array([1.0])
+    for derivative in (lambda: ud.jvp(solution, (one,), (one,)), lambda: ud.jacfwd(solution)(one)):
+        calls.clear()
+        with pytest.raises(ud.errors.ArgumentError, match="closes over a value"):
+            derivative()
+        assert len(calls) <= 4

@@ -75,7 +75,11 @@ def test_a_wrong_gradient_stops_a_start():
     [
         ({"x0": np.asarray(1.0)}, "must have one first axis"),
         ({"x0": (np.ones((2, 1)), np.ones(3))}, "must have one first axis"),
-        ({"method": "cg"}, "there are gradient-descent, bfgs"),
+        ({"method": "cg"}, "known are gradient-descent, bfgs"),
+        ({"method": ["bfgs"]}, "known are gradient-descent, bfgs"),
+        ({"maxiter": -1}, "maxiter must be an integer"),
+        ({"tol": float("nan")}, "tol must be a number"),
+        ({"fun": 3}, "fun must be a function"),
         ({"method": "l-bfgs", "memory": 0}, "memory must be an integer"),
     ],
 )

@@ -22,6 +22,7 @@ OPTIMIZERS = [
     O.Adadelta(),
     O.Rprop(),
     O.Lion(0.01),
+    O.ASGD(0.1, begin=2),
     O.Adafactor(),
     O.chain(O.clip_by_global_norm(1.0), O.trace(0.9), O.Adam(0.1), O.weight_decay(0.1, 0.1)),
     O.accumulate(O.Adam(0.1), 3),

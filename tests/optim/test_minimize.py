@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 import unidiff as ud
-from tests.optim.problems import PROBLEMS, sum_of_squares
+from tests.optim.problems import PEERS, PROBLEMS, sum_of_squares, with_scipy
 
 METHODS = ["cg", "bfgs", "l-bfgs", "newton", "newton-cg", "trust-ncg", "trust-exact"]
 SMOOTH = [
@@ -19,14 +19,10 @@ SMOOTH = [
 def test_known_minima_are_reached_from_the_standard_starts(name, method):
     residuals, start, least = PROBLEMS[name]
     result = ud.minimize(sum_of_squares(residuals), np.asarray(start, dtype="float64"), method=method, tol=1e-6)
-    f = float(result.fun)
-    found = [least] + ([0.0] if name == "freudenstein-roth" else [])  # one more minimum
-    assert min(abs(f - value) for value in found) <= 1e-7 * max(1.0, least)
-    assert result.success or abs(f - least) <= 1e-9 * max(1.0, least)
-    assert result.nfev <= 2500
-
-
-PEERS = {"bfgs": "BFGS", "l-bfgs": "L-BFGS-B", "l-bfgs-b": "L-BFGS-B", "trust-ncg": "trust-ncg", "cg": "CG"}
+    assert result.success
+    # A gradient of 1e-6 by each of four unknowns, where the least curvature is 2e-5, is up to 1e-7 above the minimum.
+    assert abs(float(result.fun) - least) <= 1e-7 * max(1.0, least)
+    assert result.nfev <= 250
 
 
 def visited(f):
@@ -40,27 +36,60 @@ def visited(f):
     return recorded, points
 
 
-def with_scipy(f, x0, method, tol, **options):
-    extra = {"hess": ud.hessian(f)} if method.startswith("trust") else {}
-    options = options | {"gtol": tol, "maxiter": 1000} | ({"ftol": 0} if method == "l-bfgs" else {})
-    return scipy.optimize.minimize(f, x0, method=PEERS[method], jac=ud.grad(f), options=options, **extra)
+COUNTED = ["rosenbrock", "beale", "wood", "powell-singular", "helical-valley", "box-3d"]
+CHAOTIC = {("cg", "wood"), ("cg", "powell-singular")}
+"""Where rounding errors grow from step to step until paths part, and SciPy's own count depends on the last digit."""
 
 
-@pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "trust-ncg", "cg"])
-@pytest.mark.parametrize("name", ["rosenbrock", "beale", "wood", "powell-singular", "helical-valley", "box-3d"])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(m, n) for m in ("bfgs", "l-bfgs", "trust-ncg", "cg", "trust-exact") for n in COUNTED if (m, n) not in CHAOTIC],
+)
 def test_iterations_are_as_many_as_scipys(name, method):
     residuals, start, _ = PROBLEMS[name]
     f, x0 = sum_of_squares(residuals), np.asarray(start, dtype="float64")
     result, peer = ud.minimize(f, x0, method=method, tol=1e-8), with_scipy(f, x0, method, 1e-8)
     assert result.success
-    if (method == "cg" and name in {"rosenbrock", "wood", "powell-singular"}) or (method, name) == ("l-bfgs", "wood"):
-        # On Rosenbrock's function SciPy refuses the first step, since the next direction would not lead down, and searches
-        # again; ours takes it and goes on along the gradient. On the others rounding errors grow from step to step until the
-        # paths part (the next test compares where they have not yet), and the count depends on the last digit.
-        assert result.nfev <= 2.5 * peer.nfev
+    if (method, name) == ("cg", "rosenbrock"):
+        # Steps that the next direction would not lead down from are searched again by SciPy; ours go on along the gradient.
+        assert result.nfev <= peer.nfev
+    elif (method, name) == ("l-bfgs", "wood"):
+        # The last digits of the start decide whether SciPy needs 109 evaluations or 123.
+        assert result.nfev <= 1.15 * peer.nfev
     else:
         assert abs(result.nit - peer.nit) <= 1
         assert abs(result.nfev - peer.nfev) <= 2
+
+
+@pytest.mark.parametrize(("method", "name"), sorted(CHAOTIC))
+def test_evaluations_are_as_many_as_scipys_on_average(method, name):
+    residuals, start, _ = PROBLEMS[name]
+    f, rng, counts = sum_of_squares(residuals), np.random.default_rng(0), []
+    for _ in range(15):
+        x0 = np.asarray(start) * (1 + 1e-14 * rng.standard_normal(4))
+        result = ud.minimize(f, x0, method=method, tol=1e-8, options={"jit": True})
+        assert result.success
+        counts.append((result.nfev, with_scipy(f, x0, method, 1e-8).nfev))
+    ours, peers = np.asarray(counts).T
+    assert peers.max() > 1.1 * peers.min()
+    assert np.median(ours) <= 1.15 * np.median(peers)
+    assert np.mean(ours) <= 1.15 * np.mean(peers)
+
+
+def test_directions_of_conjugate_gradients_that_do_not_lead_down_are_replaced_at_no_loss():
+    """SciPy searches on until the next direction leads down; to go on along the gradient takes no more evaluations."""
+    ratios, rng = [], np.random.default_rng(1)
+    for name in ("rosenbrock", "bard", "kowalik-osborne", "penalty", "freudenstein-roth"):
+        residuals, start, _ = PROBLEMS[name]
+        f, start = sum_of_squares(residuals), np.asarray(start, dtype="float64")
+        for _ in range(4):
+            x0 = start + 0.05 * np.maximum(0.1, np.abs(start)) * rng.standard_normal(start.size)
+            result, peer = ud.minimize(f, x0, method="cg", tol=1e-6), with_scipy(f, x0, "cg", 1e-6)
+            assert result.success
+            if peer.success:
+                ratios.append(result.nfev / peer.nfev)
+    assert len(ratios) >= 15
+    assert np.exp(np.mean(np.log(ratios))) <= 1
 
 
 @pytest.mark.parametrize(
@@ -269,6 +298,16 @@ def test_tight_tolerances_cost_few_evaluations(method):
     result = ud.minimize(f, np.asarray([25.0, 5, -5, -1]), method=method, tol=1e-7)
     assert result.success
     assert result.nfev <= 3 * result.nit
+
+
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+def test_searches_end_where_steps_are_rounding_errors(method):
+    """The gradient of Meyer's problem is 1e7 and more on the way, and its rounding errors at the minimum 1e-4."""
+    residuals, start, least = PROBLEMS["meyer"]
+    result = ud.minimize(sum_of_squares(residuals), np.asarray(start), method=method, tol=1e-10, options={"jit": True})
+    assert (result.success, result.status) == (False, ud.optim.Status.LINE_SEARCH)
+    assert float(result.fun) == pytest.approx(least, rel=1e-9)
+    assert result.nit < 1000
 
 
 def heavy_ball(objective, start, *, step=0.01, momentum=0.0):

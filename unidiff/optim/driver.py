@@ -4,14 +4,16 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from unidiff._typing import Array
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import checked_callback, nonnegative
 from unidiff.optim.result import Iterate, Result, Status, Stop
 from unidiff.optim.vector import Layout, read
 
-__all__ = ["Rules", "default_tolerance", "run"]
+__all__ = ["Progress", "Rules", "default_tolerance", "run"]
 
 Callback = Callable[[Result], Any]
 Describe = Callable[[Iterate, int], Result]
@@ -44,12 +46,9 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name in ("tol", "ftol", "xtol", "maxtime"):
-            value = getattr(self, name)
-            if value is None and name == "maxtime":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                raise ArgumentError(f"{name} must be a number that is not negative, but it is {value!r:.200}.")
-        if isinstance(self.maxiter, bool) or not isinstance(self.maxiter, int) or self.maxiter < 0:
+            if name != "maxtime" or self.maxtime is not None:
+                nonnegative(getattr(self, name), name)
+        if isinstance(self.maxiter, bool) or not isinstance(self.maxiter, Integral) or self.maxiter < 0:
             raise ArgumentError(f"maxiter must be an integer that is not negative, but it is {self.maxiter!r:.200}.")
 
     def verdict(self, new: Iterate, old: Iterate | None, layout: Layout) -> Status | None:
@@ -83,7 +82,8 @@ def run(
     callback: Callback | None = None,
 ) -> tuple[Iterate, int, Status, str, list[Any] | None]:
     """Return the solution or the best iterate, the number of iterations, the status, its message, and the trajectory."""
-    progress = _Progress(rules) if rules.progress else None
+    callback = checked_callback(callback)
+    progress = Progress(rules) if rules.progress else None
     watch = _Run(describe, layout, rules, callback, progress)
     status, message = Status.STALLED, ""
     try:
@@ -107,7 +107,7 @@ class _Run:
     """What is kept from iterate to iterate."""
 
     def __init__(
-        self, describe: Describe, layout: Layout, rules: Rules, callback: Callback | None, progress: "_Progress | None"
+        self, describe: Describe, layout: Layout, rules: Rules, callback: Callback | None, progress: "Progress | None"
     ) -> None:
         self.describe, self.layout, self.rules, self.callback, self.progress = describe, layout, rules, callback, progress
         self.last: Iterate | None = None
@@ -146,7 +146,7 @@ def _better(new: Iterate, best: Iterate) -> bool:
     return not best.point.finite or not new.monotone or new.point.f <= best.point.f
 
 
-class _Progress:
+class Progress:
     """A line with the iteration, the objective and the measure of optimality; needs rich."""
 
     def __init__(self, rules: Rules) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Namespace
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import nonnegative, positive
 from unidiff.optim.result import Iterate, Point, Status, Stop
 from unidiff.optim.system import System
 from unidiff.optim.vector import read
@@ -30,8 +31,8 @@ def levenberg_marquardt(
         )
     if linear == "cg":
         scaling = "none"
-    small = 0.5 * system.layout.epsilon**0.5
-    ftol, xtol = small if ftol is None else ftol, small if xtol is None else xtol
+    small, tau = 0.5 * system.layout.epsilon**0.5, positive(tau, "tau")
+    ftol, xtol = (small if a is None else nonnegative(a, name) for a, name in ((ftol, "ftol"), (xtol, "xtol")))
     point = system(start)
     model = _Model(system, point, scaling, linear, None)
     mu, growth = tau * model.largest, 2.0
@@ -110,7 +111,7 @@ def gauss_newton(system: System, start: Array, *, ftol: float | None = None, xto
     """Yield the iterates of ``x - alpha J^+ r`` with backtracking; J^+ is the pseudo-inverse."""
     layout = system.layout
     small = 0.5 * layout.epsilon**0.5
-    ftol, xtol = small if ftol is None else ftol, small if xtol is None else xtol
+    ftol, xtol = (small if a is None else nonnegative(a, name) for a, name in ((ftol, "ftol"), (xtol, "xtol")))
     point = system(start)
     while True:
         j = system.jacobian(point.x)

@@ -1,4 +1,4 @@
-"""Gradient descent, heavy-ball momentum in both conventions, Nesterov's momentum, and methods that use signs."""
+"""Gradient descent, heavy-ball momentum in both conventions, Nesterov's momentum, averaging, and methods that use signs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from unidiff.optim import scalars
 from unidiff.optim.optimizer import Method, Slots, require
 from unidiff.optim.scalars import Rate, Scalar
 
-__all__ = ["SGD", "Lion", "Rprop"]
+__all__ = ["ASGD", "SGD", "Lion", "Rprop"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class SGD(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "accumulate", self.accumulate in {"gradients", "steps"}, "'gradients' or 'steps'")
-        require(self, "dampening", 0 <= self.dampening <= 1, "a number in [0, 1]")
+        require(self, "accumulate", lambda x: x in ("gradients", "steps"), "'gradients' or 'steps'")
+        require(self, "dampening", lambda x: 0 <= x <= 1, "a number in [0, 1]")
         require(
             self,
             "nesterov",
@@ -97,6 +97,74 @@ class SGD(Method):
             g = g + v * self.momentum if self.nesterov else v
         update = g * h["step"] if self.accumulate == "gradients" else g
         return update, {"momentum": v} if self.momentum else {}
+
+
+@dataclass(frozen=True)
+class ASGD(Method):
+    r"""Averaged gradient descent: steps that become shorter, and the mean of the parameters.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default 1e-2
+        :math:`\gamma`.
+    decay : float, default 1e-4
+        :math:`\lambda`.
+    power : float, default 0.75
+        :math:`\alpha`.
+    begin : float, default 1e6
+        :math:`t_0`, the step from which on parameters are averaged.
+    weight_decay : float, default 0
+        Adds this multiple of x to the gradient.
+
+    Notes
+    -----
+    With :math:`\eta_1 = \gamma_1` and :math:`\eta_{t+1} = \gamma_t / (1 + \lambda \gamma_t t)^\alpha`,
+
+    .. math::
+        x_t = (1 - \lambda \eta_t) x_{t-1} - \eta_t g_t, \qquad
+        \bar x_t = \bar x_{t-1} + (x_t - \bar x_{t-1}) / \max(1, t - 1 - t_0).
+
+    The mean is ``state["average"]``. Source: Polyak and Juditsky 1992; Xu 2011.
+
+    Examples
+    --------
+    >>> import numpy as np, unidiff as ud
+    >>> optimizer = ud.optim.ASGD(0.5, decay=0.0, begin=0)
+    >>> x = np.asarray([4.0])
+    >>> state = optimizer.init(x)
+    >>> for g in (2.0, 2.0, 2.0):
+    ...     x, state = optimizer.step(x, np.asarray([g]), state)
+    >>> x, state["average"]
+    (array([1.]), array([1.5]))
+    """
+
+    learning_rate: Rate = 1e-2
+    decay: float = 1e-4
+    power: float = 0.75
+    begin: float = 1e6
+    weight_decay: float = 0.0
+
+    nonnegative: ClassVar[tuple[str, ...]] = ("decay", "power", "begin", "weight_decay")
+    memory: ClassVar[Mapping[str, float]] = {"eta": 0.0, "mu": 1.0}
+
+    def slots(self) -> Mapping[str, str]:
+        """Return the mean of the parameters."""
+        return {"average": "like"}
+
+    def scalars(self, t: Scalar, rate: Scalar, memory: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
+        """Return the step size, the decay and the share of the new parameters in the mean; the memory is those of the next."""
+        eta, count = scalars.where(t == 1, rate, memory["eta"]), scalars.floating(t)
+        following = rate / scalars.power(1.0 + count * rate * self.decay, self.power)
+        values = {"step": -eta, "decay": -eta * self.decay, "share": memory["mu"]}
+        return values, {"eta": following, "mu": 1.0 / scalars.maximum(count - self.begin, 1.0)}
+
+    def kernel(self, xp: Namespace, g: Array, p: Array, s: Slots, h: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
+        """Return the update and the new mean."""
+        del xp
+        if self.weight_decay:
+            g = g + p * self.weight_decay
+        update = p * h["decay"] + g * h["step"]
+        return update, {"average": s["average"] + (p + update - s["average"]) * h["share"]}
 
 
 @dataclass(frozen=True)
@@ -137,8 +205,8 @@ class Rprop(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "shrink", 0 < self.shrink < 1, "a number between 0 and 1")
-        require(self, "grow", self.grow > 1, "a number greater than 1")
+        require(self, "shrink", lambda x: 0 < x < 1, "a number between 0 and 1")
+        require(self, "grow", lambda x: x > 1, "a number greater than 1")
         require(self, "largest", self.largest >= self.smallest, "at least 'smallest'")
 
     def slots(self) -> Mapping[str, str]:

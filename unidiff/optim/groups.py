@@ -55,6 +55,11 @@ class Partition(Optimizer):
     labels: Labels | Rule
     parts: tuple[tuple[Any, Transformation | None], ...]
 
+    @property
+    def makes_steps(self) -> bool:
+        """Whether one of the parts does."""
+        return any(part is not None and part.makes_steps for _, part in self.parts)
+
     def _groups(self, leaves: Leaves) -> dict[Any, list[int]]:
         groups: dict[Any, list[int]] = {label: [] for label, _ in self.parts}
         for k, label in enumerate(self.labels.of(leaves)):

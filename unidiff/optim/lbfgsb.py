@@ -3,18 +3,18 @@
 R. Byrd, P. Lu, J. Nocedal and C. Zhu, SIAM J. Sci. Comput. 16 (1995); C. Zhu et al., ACM TOMS 23 (1997); J. Morales and
 J. Nocedal, ACM TOMS 38 (2011). The Hessian is ``theta I - W M W^T``. All breakpoints of the search for the Cauchy point are
 treated at once, by cumulative sums in their order, and the free variables are told by a mask: nothing is done element by
-element.
+element. Where all variables turn out to be free, the minimum of the model is that of L-BFGS, which is computed first.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import unidiff as ud
 from unidiff._typing import Array
 from unidiff.optim.constraints import bound_vectors
 from unidiff.optim.descent import dot
-from unidiff.optim.limited_memory import checked_memory
+from unidiff.optim.limited_memory import Pairs, checked_memory
 from unidiff.optim.line_search import LineSearch, Ray
 from unidiff.optim.more_thuente import MoreThuente
 from unidiff.optim.objective import Objective
@@ -25,14 +25,51 @@ __all__ = ["lbfgsb"]
 
 
 class _Model(NamedTuple):
-    """``theta I - W M W^T``, and the pairs that it is made of; places without a pair are columns of zeros, so shapes stay."""
+    """``theta I - W M W^T``; places without a pair are columns of zeros, so shapes stay."""
 
     theta: float
     w: Array
     m: Array
-    s: Array
-    y: Array
     pairs: int
+
+
+class _Memory:
+    """The last pairs, and both forms of the model: by its inverse, where iterations are not recorded, and by W and M."""
+
+    def __init__(self, layout: Layout, memory: int, recorded: bool) -> None:
+        self.layout, self.memory = layout, memory
+        self.inverse = None if recorded else Pairs(layout, memory)
+        self.pairs: list[tuple[Array, Array]] = []
+        xp = layout.backend.namespace()
+        self.unit = xp.eye(memory, dtype=layout.dtype, device=layout.device)
+        self.below = xp.tril(layout.full(1.0, (memory, memory)), k=-1)
+        self.theta = 1.0
+        self._model: _Model | None = None
+
+    def add(self, s: Array, y: Array, curvature: float, square: float) -> None:
+        """Add a pair with the numbers ``s.y`` and ``y.y``."""
+        self.pairs = [*self.pairs[1 - self.memory :], (s, y)] if self.memory > 1 else [(s, y)]
+        self.theta, self._model = square / curvature, None
+        if self.inverse is not None:
+            self.inverse.add(s, y, curvature, square)
+
+    def columns(self) -> tuple[Array, Array]:
+        """Return the steps and the changes of the gradient as the columns of two matrices, oldest first."""
+        none = [self.layout.full(0.0, (self.layout.dimension,))] * (self.memory - len(self.pairs))
+        xp = self.layout.backend.namespace(*(y for _, y in self.pairs))
+        s, y = (xp.stack([*none, *(pair[k] for pair in self.pairs)], axis=1) for k in range(2))
+        return s, y
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what the method knows."""
+        return {"pairs": self.columns(), "theta": self.theta}
+
+    @property
+    def model(self) -> _Model:
+        """The model, made when it is first asked for."""
+        if self._model is None:
+            self._model = _model(self) if self.pairs else _empty(self.layout, self.memory)
+        return self._model
 
 
 class _Box(NamedTuple):
@@ -58,25 +95,25 @@ def lbfgsb(
     search = line_search or MoreThuente(c1=1e-3, c2=0.9, xtol=0.1, maxiter=20)
     xp = layout.backend.namespace(start)
     point = objective(_clip(start, lower, upper))
-    model = _empty(layout, memory)
+    known = _Memory(layout, memory, objective.recorded)
     least, greatest = read(xp.min(xp.minimum(-lower, upper)), xp.max(xp.maximum(-lower, upper)))
     box = _Box(lower, upper, least < math.inf, greatest < math.inf)
     initial = True
     while True:
         (size,) = read(xp.max(xp.abs(_clip(point.x - point.gradient, lower, upper) - point.x)))
-        yield Iterate(point, size, {"pairs": (model.s, model.y), "theta": model.theta})
-        new = _search(objective, search, point, model, box, initial)
+        yield Iterate(point, size, known.state)
+        new = _search(objective, search, point, known, box, initial)
         if new is None:
-            if not model.pairs:
+            if not known.pairs:
                 raise Stop(Status.LINE_SEARCH)
-            model = _empty(layout, memory)
-            new = _search(objective, search, point, model, box, initial)
+            known = _Memory(layout, memory, objective.recorded)
+            new = _search(objective, search, point, known, box, initial)
             if new is None:
                 raise Stop(Status.LINE_SEARCH)
         s, y = new.x - point.x, new.gradient - point.gradient
         curvature, square, down = read(dot(s, y), dot(y, y), dot(s, point.gradient))
         if curvature > layout.epsilon * -down:
-            model = _with_pair(model, s, y, square / curvature, layout)
+            known.add(s, y, curvature, square)
         point, initial = new, False
 
 
@@ -86,49 +123,91 @@ def _clip(x: Array, lower: Array, upper: Array) -> Array:
 
 
 def _empty(layout: Layout, memory: int) -> _Model:
-    none = layout.full(0.0, (layout.dimension, memory))
-    return _Model(
-        1.0, layout.full(0.0, (layout.dimension, 2 * memory)), layout.full(0.0, (2 * memory, 2 * memory)), none, none, 0
-    )
+    return _Model(1.0, layout.full(0.0, (layout.dimension, 2 * memory)), layout.full(0.0, (2 * memory, 2 * memory)), 0)
 
 
-def _with_pair(model: _Model, s: Array, y: Array, theta: float, layout: Layout) -> _Model:
-    xp = layout.backend.namespace(s)
-    s, y = (xp.concat([old[:, 1:], new[:, None]], axis=1) for old, new in ((model.s, s), (model.y, y)))
-    memory = s.shape[1]
-    count = min(model.pairs + 1, memory)
-    sy = s.mT @ y
-    lower = xp.tril(sy, k=-1)
-    place = xp.arange(memory, dtype=layout.dtype, device=layout.device)
-    absent = xp.astype(place < memory - count, layout.dtype)
-    eye = xp.eye(memory, dtype=layout.dtype, device=layout.device)
-    diagonal = sy - lower - xp.triu(sy, k=1) + eye * absent
-    top = xp.concat([-1.0 * diagonal, lower.mT], axis=1)
-    middle = xp.concat([top, xp.concat([lower, theta * (s.mT @ s) + eye * absent], axis=1)])
-    return _Model(theta, xp.concat([y, theta * s], axis=1), xp.linalg.inv(middle), s, y, count)
+def _model(known: _Memory) -> _Model:
+    s, y = known.columns()
+    xp, theta, sy = known.layout.backend.namespace(s), known.theta, s.mT @ y
+    lower, diagonal, ss = sy * known.below, sy * known.unit, theta * (s.mT @ s)
+    if len(known.pairs) < known.memory:
+        place = xp.arange(known.memory, device=known.layout.device)
+        absent = known.unit * xp.astype(place < known.memory - len(known.pairs), sy.dtype)
+        diagonal, ss = diagonal + absent, ss + absent
+    middle = xp.concat([xp.concat([-1.0 * diagonal, lower.mT], axis=1), xp.concat([lower, ss], axis=1)])
+    return _Model(theta, xp.concat([y, theta * s], axis=1), xp.linalg.inv(middle), len(known.pairs))
 
 
-def _search(objective: Objective, search: LineSearch, point: Point, model: _Model, box: _Box, initial: bool) -> Point | None:
+def _search(objective: Objective, search: LineSearch, point: Point, known: _Memory, box: _Box, initial: bool) -> Point | None:
     """Return what the line search finds on the way to the minimum of the model within the bounds."""
-    bounds = (box.lower, box.upper)
-    cauchy, c, free = _cauchy(point, model, bounds)
-    d = _subspace(point, model, bounds, cauchy, c, free) - point.x
-    xp = ud.array_namespace(d)
-    inf = xp.full_like(d, math.inf)
-    room = xp.where(d > 0, bounds[1] - point.x, xp.where(d < 0, bounds[0] - point.x, inf)) / xp.where(
-        d == 0, xp.ones_like(d), d
-    )
-    slope, square, longest = read(dot(d, point.gradient), dot(d, d), xp.min(room))
+    d, slope, square, longest = _unhindered(point, known, box) or _hindered(point, known, box)
     if not slope < 0:
         return None
     # A step of length 1 is feasible, whatever rounding errors say.
     longest = (1.0 if initial else max(longest, 1.0)) if box.limited else math.inf
     trial = min(1 / math.sqrt(square), longest) if initial and not box.closed else 1.0
-    ray = Ray(objective, point, d, slope, longest, lambda x: _clip(x, *bounds))
+    ray = Ray(objective, point, d, slope, longest, lambda x: _clip(x, box.lower, box.upper))
     try:
         return (None if ray.drowned(trial) else search.search(ray, trial) or ray.best) or search(ray, trial)
     except Stop:
         return None
+
+
+_Step = tuple[Array, float, float, float]
+"""A step d, and the numbers ``d.g``, ``d.d`` and the largest multiple of d that is within the bounds."""
+
+
+def _unhindered(point: Point, known: _Memory, box: _Box) -> _Step | None:
+    """Return the step to the minimum of the model without bounds where it is that with them, None where it may not be.
+
+    It is where it is feasible, and all variables are free at the Cauchy point. This one is at most ``g.Hg / g.g`` along -g, by
+    the inequality of Cauchy and Schwarz.
+    """
+    if known.inverse is None:
+        return None
+    x, g = point.x, point.gradient
+    d = known.inverse.direction(g)
+    slope, square, steepest = read(dot(d, g), dot(d, d), dot(g, g))
+    if not box.limited:
+        return d, slope, square, math.inf
+    if not slope < 0 or not _inside((x + (slope / steepest) * g, x + d), box):
+        return None
+    return d, slope, square, read(_room(x, d, box))[0]
+
+
+def _hindered(point: Point, known: _Memory, box: _Box) -> _Step:
+    """Return the step to the minimum of the model within the bounds."""
+    model, bounds = known.model, (box.lower, box.upper)
+    start = None if known.inverse is None else _before_breakpoints(point, model, box)
+    d = _subspace(point, model, bounds, *(start or _cauchy(point, model, bounds))) - point.x
+    slope, square, longest = read(dot(d, point.gradient), dot(d, d), _room(point.x, d, box))
+    return d, slope, square, longest
+
+
+def _inside(points: tuple[Array, Array], box: _Box) -> bool:
+    """Tell whether two points are within the bounds."""
+    xp = ud.array_namespace(*points)
+    room = xp.minimum(xp.minimum(*points) - box.lower, box.upper - xp.maximum(*points))
+    return read(xp.min(room))[0] >= 0
+
+
+def _before_breakpoints(point: Point, model: _Model, box: _Box) -> tuple[Array, Array, Array] | None:
+    """Return what `_cauchy` does where no variable meets a bound on the way, but for those that are at one; else None."""
+    x, g = point.x, point.gradient
+    xp = ud.array_namespace(x)
+    held = ((g < 0) & (x >= box.upper)) | ((g > 0) & (x <= box.lower))
+    moving = xp.where(held, 0.0, g)
+    p = -1.0 * (model.w.mT @ moving)
+    square, curve = read(dot(moving, moving), model.theta * dot(moving, moving) - dot(p, model.m @ p))
+    length = square / curve if curve > 0 else math.inf
+    z = x - length * moving
+    return (z, length * p, xp.astype(~held, x.dtype)) if length < math.inf and _inside((z, z), box) else None
+
+
+def _room(x: Array, d: Array, box: _Box) -> Array:
+    """Return the largest multiple of a step that is within the bounds."""
+    xp = ud.array_namespace(x, d)
+    return xp.min(_ratio(xp.where(d > 0, box.upper - x, box.lower - x), d))
 
 
 def _cauchy(point: Point, model: _Model, bounds: tuple[Array, Array]) -> tuple[Array, Array, Array]:
@@ -137,7 +216,7 @@ def _cauchy(point: Point, model: _Model, bounds: tuple[Array, Array]) -> tuple[A
     xp = ud.array_namespace(x)
     inf, zero = xp.full_like(x, math.inf), xp.zeros_like(x)
     distance = xp.where(g < 0, x - bounds[1], xp.where(g > 0, x - bounds[0], inf))
-    breaks = xp.where(g == 0, inf, distance / xp.where(g == 0, xp.ones_like(g), g))
+    breaks = _ratio(distance, g)
     order = xp.argsort(breaks)
     t, gs = xp.take(breaks, order), xp.take(g, order)
     moving = xp.where(t > 0, gs, zero)
@@ -173,6 +252,13 @@ def _cauchy(point: Point, model: _Model, bounds: tuple[Array, Array]) -> tuple[A
     return z, model.w.mT @ (z - x), free
 
 
+def _ratio(distance: Array, speed: Array) -> Array:
+    """Return when a distance is covered; infinite where it never is, without a part in derivatives."""
+    xp = ud.array_namespace(distance, speed)
+    covered = (speed != 0) & xp.isfinite(distance)
+    return xp.where(covered, xp.where(covered, distance, 1.0) / xp.where(covered, speed, 1.0), math.inf)
+
+
 def _subspace(point: Point, model: _Model, bounds: tuple[Array, Array], cauchy: Array, c: Array, free: Array) -> Array:
     """Return the minimum of the model over the free variables, brought back into the box."""
     xp = ud.array_namespace(cauchy)
@@ -186,8 +272,7 @@ def _subspace(point: Point, model: _Model, bounds: tuple[Array, Array], cauchy: 
     v = xp.linalg.solve(inner, v[:, None])[:, 0]
     d = -1.0 * free * (r / theta + (wf @ v) * (1 / theta**2))
     projected = _clip(cauchy + d, *bounds)
-    room = xp.where(d > 0, bounds[1] - cauchy, xp.where(d < 0, bounds[0] - cauchy, xp.full_like(d, math.inf)))
-    room = room / xp.where(d == 0, xp.ones_like(d), d)
+    room = _ratio(xp.where(d > 0, bounds[1] - cauchy, bounds[0] - cauchy), d)
     shortened = cauchy + xp.minimum(xp.min(room), xp.ones_like(room[0])) * d
     # Morales and Nocedal: the projection, unless it does not lead downhill.
     return xp.where(dot(projected - point.x, point.gradient) < 0, projected, shortened)

@@ -16,7 +16,7 @@ from unidiff.errors import (
     TreeError,
 )
 
-__all__ = ["Leaves", "collect", "slot_leaves"]
+__all__ = ["Leaves", "collect", "constant", "slot_leaves"]
 
 _shape, _dtype = attrgetter("shape"), attrgetter("dtype")
 
@@ -56,11 +56,17 @@ class Leaves(NamedTuple):
                 )
 
 
+def constant(backend: Any, x: Array) -> Array:
+    """Return an array as a constant to every differentiation, where its backend can tell; of others it is read as it is."""
+    stopped: Array = backend.stop_gradient(x) if "stop_gradient" in backend.native else x
+    return stopped
+
+
 _ABSENT = object()
 
 
-def collect(params: Tree, grads: Tree = _ABSENT, name: str = "grads") -> Leaves:
-    """Flatten parameters and gradients, and check that they fit.
+def collect(params: Tree, grads: Tree = _ABSENT, name: str = "grads", of: str = "params") -> Leaves:
+    """Flatten parameters and gradients, which messages call `of` and `name`, and check that they fit.
 
     Raises
     ------
@@ -81,15 +87,15 @@ def collect(params: Tree, grads: Tree = _ABSENT, name: str = "grads") -> Leaves:
     if gs is not ps:
         samples |= {type(x): x for x in gs}
     if any(isinstance(x, (int, float, complex)) for x in samples.values()) or len(samples) > 1:
-        ps, gs = _one_kind(spec, ps, gs, name)
+        ps, gs = _one_kind(spec, ps, gs, name, of)
     if not ps:
         return Leaves(None, ps, gs, spec)
-    leaves = Leaves(_backend(ps[0], spec, 0, "params"), ps, gs, spec)
+    leaves = Leaves(_backend(ps[0], spec, 0, of), ps, gs, spec)
     dtypes = list(map(_dtype, ps))
     if not all(leaves.backend.kind(dtype).endswith("floating") for dtype in set(dtypes)):
         k = next(k for k, p in enumerate(ps) if not leaves.backend.is_differentiable(p))
         raise DTypeError(
-            f"{leaves.path(k)} has the dtype {dtypes[k]}, but parameters are of a real or complex floating dtype: "
+            f"{leaves.path(k, of)} has the dtype {dtypes[k]}, but parameters are of a real or complex floating dtype: "
             "convert it with xp.astype, or leave it out of the parameters."
         )
     if gs is not ps and (list(map(_shape, ps)) != list(map(_shape, gs)) or dtypes != list(map(_dtype, gs))):
@@ -100,14 +106,15 @@ def collect(params: Tree, grads: Tree = _ABSENT, name: str = "grads") -> Leaves:
 def _backend(x: Any, spec: Any, k: int, name: str) -> Any:
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise NotAnArrayError(
-            f"{ud.tree.paths(spec, name)[k]} is {x!r:.200} of type {type(x).__qualname__}, neither an array nor a Python float."
+            f"{ud.tree.paths(spec, name)[k]} is {x!r:.200} of type {type(x).__qualname__}, neither an array nor a Python float;"
+            " if it is a container, make its type known with unidiff.tree.register_node."
         )
     return ud.get_backend(x)
 
 
-def _one_kind(spec: Any, ps: list[Any], gs: list[Any], name: str) -> tuple[list[Array], list[Array]]:
+def _one_kind(spec: Any, ps: list[Any], gs: list[Any], name: str, of: str) -> tuple[list[Array], list[Array]]:
     """Check that all leaves belong to one backend, and make arrays of Python floats."""
-    named = [(k, x, what) for xs, what in ((ps, "params"), (gs, name)) for k, x in enumerate(xs)]
+    named = [(k, x, what) for xs, what in ((ps, of), (gs, name)) for k, x in enumerate(xs)]
     found, where = None, ""
     for k, x, what in named:
         path = ud.tree.paths(spec, what)[k]

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from unidiff._typing import Array
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import nonnegative, positive_integer
 from unidiff.optim.objective import Objective
 from unidiff.optim.result import Point, Status, Stop
+from unidiff.optim.vector import read
 
 __all__ = ["Armijo", "HagerZhang", "LineSearch", "Ray", "StrongWolfe"]
 
@@ -58,6 +60,14 @@ class Ray:
         """Tell whether the decrease that the slope promises for a step is within the rounding errors of the objective."""
         return -self.slope * alpha <= 100 * self.objective.layout.epsilon * abs(self.f)
 
+    def moves(self, point: Point) -> bool:
+        """Tell whether a point has a lesser gradient than the origin, or differs from it by more than rounding errors."""
+        if point.size < self.origin.size:
+            return True
+        xp, x = self.objective.layout.backend.namespace(point.x), self.origin.x
+        error = 8 * self.objective.layout.epsilon * xp.abs(x)
+        return read(xp.max(xp.abs(point.x - x) - error))[0] > 0
+
 
 class LineSearch(ABC):
     """Finds a step length; the subclasses are frozen records of parameters."""
@@ -72,17 +82,21 @@ class LineSearch(ABC):
             raise Stop(Status.NOT_DESCENT)
         first = min(first, ray.longest)
         by_slopes = isinstance(self, HagerZhang)
-        found = self.search(ray, first) if by_slopes or not ray.drowned(first) else None
+        drowned = ray.drowned(first)
+        found = self.search(ray, first) if by_slopes or not drowned else None
+        sure = found is not None and not drowned
         if found is None and not by_slopes:
             # Where the decrease is within the rounding errors of the objective, slopes still tell a good step.
             found = HagerZhang().search(ray, first)
         found = found or ray.best
-        if found is None:
+        if found is None or not (sure or ray.moves(found)):
             raise Stop(Status.LINE_SEARCH)
         return found
 
-    def _require(self, ok: bool, what: str) -> None:
-        if not ok:
+    def _require(self, holds: Callable[[], bool], what: str) -> None:
+        for name, value in vars(self).items():
+            (positive_integer if name == "maxiter" else nonnegative)(value, name)
+        if not holds():
             raise ArgumentError(f"{what} in {self!r}.")
 
 
@@ -116,7 +130,7 @@ class Armijo(LineSearch):
     maxiter: int = 40
 
     def __post_init__(self) -> None:
-        self._require(0 < self.c1 < 1 and 0 < self.shrink < 1, "c1 and shrink must be in (0, 1)")
+        self._require(lambda: 0 < self.c1 < 1 and 0 < self.shrink < 1, "c1 and shrink must be in (0, 1)")
 
     def search(self, ray: Ray, first: float) -> Point | None:
         """Return an acceptable point or None."""
@@ -165,7 +179,7 @@ class StrongWolfe(LineSearch):
     maxiter: int = 30
 
     def __post_init__(self) -> None:
-        self._require(0 < self.c1 < self.c2 < 1, "0 < c1 < c2 < 1 must hold")
+        self._require(lambda: 0 < self.c1 < self.c2 < 1, "0 < c1 < c2 < 1 must hold")
 
     def search(self, ray: Ray, first: float) -> Point | None:
         """Return an acceptable point or None."""
@@ -253,7 +267,8 @@ class HagerZhang(LineSearch):
     maxiter: int = 50
 
     def __post_init__(self) -> None:
-        self._require(0 < self.delta < 0.5 and self.delta <= self.sigma < 1, "0 < delta < 1/2 and delta <= sigma < 1 must hold")
+        limits = "0 < delta < 1/2 and delta <= sigma < 1 must hold"
+        self._require(lambda: 0 < self.delta < 0.5 and self.delta <= self.sigma < 1, limits)
 
     def search(self, ray: Ray, first: float) -> Point | None:
         """Return an acceptable point or None."""

@@ -11,6 +11,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array
 from unidiff.errors import ArgumentError, ShapeError
+from unidiff.optim.arguments import positive
 
 __all__ = ["LOSSES", "Loss"]
 
@@ -61,9 +62,7 @@ class Loss:
     def __post_init__(self) -> None:
         if not callable(self.name) and (not isinstance(self.name, str) or self.name not in LOSSES):
             raise ArgumentError(f"loss must be a function or one of {', '.join(LOSSES)}, but it is {self.name!r:.200}.")
-        number = isinstance(self.scale, (int, float)) and not isinstance(self.scale, bool)
-        if not number or not 0 < self.scale < float("inf"):
-            raise ArgumentError(f"f_scale must be a positive number, but it is {self.scale!r:.200}.")
+        object.__setattr__(self, "scale", positive(self.scale, "f_scale"))
 
     @property
     def rho(self) -> Callable[[Array], Array] | None:

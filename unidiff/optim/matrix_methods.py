@@ -48,6 +48,8 @@ class Adafactor(Method):
         Only leaves with two axes of at least this size are factored.
     largest_axes : bool, default False
         Whether the two largest axes are factored, instead of the last two.
+    decay_offset : int, default 0
+        How many steps later the decay of the second moment begins: t in it is the step minus that, at least 1.
 
     Notes
     -----
@@ -84,16 +86,17 @@ class Adafactor(Method):
     eps_added: bool = False
     least_size: int = 1
     largest_axes: bool = False
+    decay_offset: int = 0
 
     elementwise: ClassVar[bool] = False
     complex_parameters: ClassVar[bool] = False
-    nonnegative: ClassVar[tuple[str, ...]] = ("decay", "smallest_scale", "weight_decay", "least_size")
+    nonnegative: ClassVar[tuple[str, ...]] = ("decay", "smallest_scale", "weight_decay", "least_size", "decay_offset")
     fractions: ClassVar[tuple[str, ...]] = ("momentum",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "eps", self.eps is None or self.eps >= 0, "None or not negative")
-        require(self, "clip", self.clip is None or self.clip > 0, "None or positive")
+        require(self, "eps", lambda x: x is None or x >= 0, "None or not negative")
+        require(self, "clip", lambda x: x is None or x > 0, "None or positive")
 
     def slots(self) -> Mapping[str, str]:
         """Return the row means, the column means, and the second moment of leaves that are not factored."""
@@ -124,7 +127,8 @@ class Adafactor(Method):
         t = scalars.floating(t)
         step = scalars.minimum(rate, 1.0 / scalars.sqrt(t)) if self.relative_step else rate
         decay = rate * self.weight_decay if self.decay_with_rate else self.weight_decay
-        return {"share": scalars.power(t, -self.decay), "step": -step, "decay": -decay}, dict(memory)
+        since = scalars.maximum(t - self.decay_offset, 1.0) if self.decay_offset else t
+        return {"share": scalars.power(since, -self.decay), "step": -step, "decay": -decay}, dict(memory)
 
     def kernel(self, xp: Namespace, g: Array, p: Array, s: Slots, h: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
         """Return the update and the new slots."""
@@ -175,10 +179,10 @@ class Muon(Method):
         Whether the momentum is Nesterov's.
     weight_decay : float, default 0.1
         :math:`\lambda`, decoupled and multiplied by the learning rate.
-    coefficients : tuple of three floats
-        :math:`(a, b, c)` of the iteration :math:`X \leftarrow aX + b(XX^T)X + c(XX^T)^2X`.
+    coefficients : tuple of three floats, or tuple of such tuples
+        :math:`(a, b, c)` of the iteration :math:`X \leftarrow aX + b(XX^T)X + c(XX^T)^2X`, or those of each iteration.
     iterations : int, default 5
-        How many of them.
+        How many of them, where all have the same coefficients.
     eps : float, default 1e-7
         The least Frobenius norm that the momentum is divided by.
     rms : float or None, default None
@@ -188,11 +192,17 @@ class Muon(Method):
         Which axis of a matrix is that of the outputs.
     bias_correction : bool, default False
         Whether the momentum is corrected for its start, and `eps` added to the norm instead of bounding it.
+    normalization : {"frobenius", "spectral", "aol", "schatten"}, default "frobenius"
+        What the momentum is divided by before the iteration: its Frobenius norm, its greatest singular value, the root of the
+        sums of the moduli of each row of :math:`XX^T`, or the root of the Frobenius norm of :math:`XX^T`.
+    adaptive : bool, default False
+        Whether steps are multiplied by the inner product of the momentum and its nearly orthogonal factor.
 
     Notes
     -----
     The iteration runs in the dtype of the parameter. With other parameters than matrices, `unidiff.optim.partition` gives those
-    to another optimizer. Source: Jordan et al. 2024; Liu et al. 2025 for `rms`.
+    to another optimizer. Source: Jordan et al. 2024; Liu et al. 2025 for `rms`; Boissin et al. 2025 for "aol"; Bernstein and
+    Newhouse 2024 for `adaptive`.
 
     Examples
     --------
@@ -209,12 +219,14 @@ class Muon(Method):
     momentum: float = 0.95
     nesterov: bool = True
     weight_decay: float = 0.1
-    coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315)
+    coefficients: tuple[Any, ...] = (3.4445, -4.7750, 2.0315)
     iterations: int = 5
     eps: float = 1e-7
     rms: float | None = None
     output_axis: int = 0
     bias_correction: bool = False
+    normalization: str = "frobenius"
+    adaptive: bool = False
 
     elementwise: ClassVar[bool] = False
     complex_parameters: ClassVar[bool] = False
@@ -223,8 +235,17 @@ class Muon(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "coefficients", len(self.coefficients) == 3, "three numbers")
-        require(self, "output_axis", self.output_axis in {0, 1}, "0 or 1")
+        given = self.coefficients if isinstance(self.coefficients, (tuple, list)) else ()
+        rows = [tuple(row) if isinstance(row, (tuple, list)) else row for row in given]
+        triples = rows if rows and all(isinstance(row, tuple) for row in rows) else [tuple(rows)]
+        ok = all(len(row) == 3 and all(isinstance(x, (int, float)) for x in row) for row in triples)
+        require(self, "coefficients", ok, "three numbers, or three for each iteration")
+        object.__setattr__(self, "coefficients", tuple(rows))
+        kinds = ("frobenius", "spectral", "aol", "schatten")
+        require(self, "normalization", self.normalization in kinds, f"one of {', '.join(kinds)}")
+        require(self, "iterations", self.iterations == int(self.iterations), "a whole number")
+        require(self, "output_axis", lambda x: x in (0, 1), "0 or 1")
+        require(self, "rms", lambda x: x is None or x > 0, "None or positive")
 
     def slots(self) -> Mapping[str, str]:
         """Return the momentum."""
@@ -251,8 +272,11 @@ class Muon(Method):
     def kernel(self, xp: Namespace, g: Array, p: Array, s: Slots, h: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
         """Return the update and the new momentum."""
         m = s["momentum"] * self.momentum + g * (1.0 - self.momentum)
-        direction = self._orthogonal(xp, m * h["momentum"] + g * h["gradient"]) * self._scale(tuple(p.shape))
-        update = direction * h["step"]
+        corrected = m * h["momentum"] + g * h["gradient"]
+        direction = self._orthogonal(xp, corrected)
+        if self.adaptive:
+            direction = direction * xp.sum(corrected * direction)
+        update = direction * self._scale(tuple(p.shape)) * h["step"]
         return update + p * h["decay"] if self.weight_decay else update, {"momentum": m}
 
     def _scale(self, shape: tuple[int, ...]) -> float:
@@ -262,12 +286,21 @@ class Muon(Method):
         return math.sqrt(max(1.0, outputs / inputs)) if self.rms is None else self.rms * math.sqrt(max(outputs, inputs))
 
     def _orthogonal(self, xp: Namespace, x: Array) -> Array:
-        a, b, c = self.coefficients
+        if 0 in x.shape:
+            return x * 1.0
+        each = isinstance(self.coefficients[0], tuple)
         tall = x.shape[0] > x.shape[1]
-        x = x.mT if tall else x
-        norm = xp.sqrt(xp.sum(x * x))
-        x = x / (norm + self.eps if self.bias_correction else xp.maximum(norm, self.eps))
-        for _ in range(self.iterations):
+        x = self._normalized(xp, x.mT if tall else x)
+        for a, b, c in self.coefficients if each else (self.coefficients,) * int(self.iterations):
             gram = x @ x.mT
             x = x * a + (gram * b + (gram @ gram) * c) @ x
         return x.mT if tall else x
+
+    def _normalized(self, xp: Namespace, x: Array) -> Array:
+        """Return a wide matrix whose singular values are at most 1."""
+        if self.normalization in {"frobenius", "spectral"}:
+            norm = xp.sqrt(xp.sum(x * x)) if self.normalization == "frobenius" else xp.linalg.matrix_norm(x, ord=2)
+            return x / (norm + self.eps if self.bias_correction else xp.maximum(norm, self.eps))
+        gram = x @ x.mT
+        square = xp.sum(xp.abs(gram), axis=1, keepdims=True) if self.normalization == "aol" else xp.sqrt(xp.sum(gram * gram))
+        return x / xp.sqrt(xp.maximum(square, self.eps))

@@ -36,7 +36,7 @@ class Entry:
         found: Run = getattr(import_module(f"unidiff.optim.{self.module}"), self.function)
         return found
 
-    @property
+    @cached_property
     def options(self) -> list[str]:
         """The names of the options of the method."""
         parameters = inspect.signature(self.generator).parameters.values()

@@ -50,7 +50,7 @@ class MoreThuente(LineSearch):
     maxiter: int = 100
 
     def __post_init__(self) -> None:
-        self._require(0 < self.c1 < 1 and 0 < self.c2 < 1, "c1 and c2 must be in (0, 1)")
+        self._require(lambda: 0 < self.c1 < 1 and 0 < self.c2 < 1, "c1 and c2 must be in (0, 1)")
 
     def search(self, ray: Ray, first: float) -> Point | None:
         """Return an acceptable point or None."""

@@ -36,7 +36,7 @@ def newton(objective: Objective, start: Array, *, line_search: LineSearch | None
 
 
 def newton_cg(objective: Objective, start: Array, *, line_search: LineSearch | None = None) -> Iterator[Iterate]:
-    """Yield the iterates of the line-search Newton-CG method (Nocedal & Wright, algorithm 7.1)."""
+    """Yield the iterates of the line-search Newton-CG method (Nocedal & Wright, algorithm 7.1, but for negative curvature)."""
     layout = objective.layout
     search = line_search_for(layout, line_search)
     point = objective(start)
@@ -51,17 +51,24 @@ def newton_cg(objective: Objective, start: Array, *, line_search: LineSearch | N
 
 
 def _truncated(objective: Objective, point: Point) -> Array:
-    """Return what conjugate gradients reach on ``H d = -g`` before the residual is small or the curvature is not positive."""
+    """Return what conjugate gradients reach on ``H d = -g`` before the residual is small or the curvature is not positive.
+
+    Along a direction of negative curvature the last step is that of its magnitude, as for the eigenvalues in `newton`: the
+    steps before know little of it, and would leave a saddle point slowly.
+    """
     product = objective.hvp(point.x)
     r = point.gradient
     z, d = ud.array_namespace(r).zeros_like(r), -1.0 * r
     (square,) = read(dot(r, r))
     target = min(0.25, math.sqrt(square)) * square  # the square of min(1/2, sqrt |g|) |g|
-    for k in range(2 * objective.layout.dimension + 10):
+    highest = 0.0
+    for _ in range(2 * objective.layout.dimension + 10):
         image = product(d)
         curvature, length = read(dot(d, image), dot(d, d))
+        highest = max(highest, abs(curvature) / length) if length else highest
         if not curvature > objective.layout.epsilon * length:
-            return d if k == 0 else z
+            below = max(abs(curvature), 1e-3 * highest * length)
+            return z + (square / below if below > 0 else 1.0) * d
         alpha = square / curvature
         z, r = z + alpha * d, r + alpha * image
         (fresh,) = read(dot(r, r))

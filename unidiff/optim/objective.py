@@ -1,11 +1,14 @@
 """The function of a solver, as one of vectors: with its derivatives, counted."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.compiled import compiled
+from unidiff.optim.differentiable import refuse_traced
 from unidiff.optim.result import Point
 from unidiff.optim.vector import Layout, read
 
@@ -23,7 +26,7 @@ class Objective:
     args : tuple
     has_aux : bool
     jit : bool
-        Whether to compile objective and gradient.
+        Whether to compile the derivatives.
     recorded : bool
         Whether the iterations themselves are to be differentiated.
     """
@@ -43,8 +46,22 @@ class Objective:
         self.layout, self.args, self.has_aux = layout, tuple(args), has_aux
         self.fun, self.recorded = fun, recorded
         self.nfev = self.njev = self.nhev = 0
-        value_and_grad = ud.value_and_grad(fun, has_aux=has_aux)
-        self._value_and_grad = ud.jit(value_and_grad) if jit else value_and_grad
+        self.jit = jit
+        self._value_and_grad = self._derivative(ud.value_and_grad)
+
+    def _derivative(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        if self.jit:
+            return compiled(make, self.fun, self.layout.backend, has_aux=self.has_aux)
+        made: Callable[..., Any] = make(self.fun, has_aux=self.has_aux)
+        return made
+
+    @cached_property
+    def _product(self) -> Callable[..., Any]:
+        return self._derivative(_product)
+
+    @cached_property
+    def _hessian(self) -> Callable[..., Any]:
+        return self._derivative(_hessian)
 
     def scalar(self, x: Tree, *args: Any) -> Array:
         """Return the value alone."""
@@ -55,6 +72,8 @@ class Objective:
         out, gradient = self._value_and_grad(self.layout.unpack(z), *self.args)
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         value, aux = out if self.has_aux else (out, None)
+        if self.nfev == 1 and not self.recorded:
+            refuse_traced(value)  # at once, since iterations may go wrong with it
         g = self.layout.pack(gradient, "gradient")
         xp = self.layout.backend.namespace(g)
         if value.dtype != g.dtype:
@@ -74,12 +93,33 @@ class Objective:
 
         def product(v: Array) -> Array:
             self.nhev += 1
-            u = ud.hvp(lambda y: self.scalar(y, *self.args), (x,), (self.layout.unpack(v),))
-            return self.layout.pack(u, "product with the Hessian")
+            return self.layout.pack(self._product(x, self.layout.unpack(v), *self.args), "product with the Hessian")
 
         return product
 
     def hessian(self, z: Array) -> Array:
         """Return the Hessian."""
         self.nhev += 1
-        return ud.hessian(lambda y: self.scalar(self.layout.unpack(y), *self.args))(z)
+        matrix: Array = self._hessian(self.layout.unpack(z), *self.args)
+        return matrix
+
+
+def _scalar(fun: Callable[..., Any], has_aux: bool) -> Callable[..., Array]:
+    return (lambda *args: fun(*args)[0]) if has_aux else fun
+
+
+def _product(fun: Callable[..., Any], *, has_aux: bool) -> Callable[..., Tree]:
+    """Return the product of the Hessian at x with v, as a function of x, v and the arguments."""
+    scalar = _scalar(fun, has_aux)
+    return lambda x, v, *args: ud.hvp(lambda y: scalar(y, *args), (x,), (v,))
+
+
+def _hessian(fun: Callable[..., Any], *, has_aux: bool) -> Callable[..., Array]:
+    """Return the Hessian as a matrix, as a function of x and the arguments."""
+    scalar = _scalar(fun, has_aux)
+
+    def matrix(x: Tree, *args: Any) -> Array:
+        layout = Layout(x)
+        return ud.hessian(lambda y: scalar(layout.unpack(y), *args))(layout.pack(x, "x"))
+
+    return matrix

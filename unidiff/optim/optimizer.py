@@ -17,7 +17,7 @@ import unidiff as ud
 from unidiff._typing import Array, Namespace, Tree
 from unidiff.errors import ArgumentError, DTypeError
 from unidiff.optim import scalars
-from unidiff.optim.leaves import Leaves, collect, slot_leaves
+from unidiff.optim.leaves import Leaves, collect, constant, slot_leaves
 from unidiff.optim.scalars import Rate, Scalar
 
 __all__ = ["Method", "Optimizer", "State", "Transformation", "add", "require", "squared"]
@@ -29,6 +29,11 @@ Slots = Mapping[str, Array]
 
 class Transformation(ABC):
     """Something that turns gradients, or the updates of another transformation, into updates."""
+
+    @property
+    def makes_steps(self) -> bool:
+        """Whether it turns gradients into steps: what comes before it in a chain has no learning rate."""
+        return False
 
     @abstractmethod
     def init(self, params: Tree) -> State:
@@ -62,6 +67,11 @@ class Transformation(ABC):
 
 class Optimizer(Transformation):
     """A transformation whose updates are added to the parameters as they are."""
+
+    @property
+    def makes_steps(self) -> bool:
+        """Whether it turns gradients into steps: what comes before it in a chain has no learning rate."""
+        return True
 
     def step(
         self,
@@ -118,10 +128,16 @@ def _whole(backend: Any, x: Array) -> Array:
     return backend.namespace(x).asarray(x) if x.shape == () else x
 
 
-def require(owner: Any, name: str, ok: bool, wanted: str) -> None:
-    """Raise ArgumentError where a hyperparameter is not what is wanted."""
+def require(owner: Any, name: str, ok: bool | Callable[[Any], bool], wanted: str) -> None:
+    """Raise ArgumentError where a hyperparameter is not what is wanted; a test of it may fail for what is no number."""
+    value = getattr(owner, name)
+    if callable(ok):
+        try:
+            ok = ok(value)
+        except TypeError:
+            ok = False
     if not ok:
-        raise ArgumentError(f"{name} of {type(owner).__name__} must be {wanted}, but it is {getattr(owner, name)!r}.")
+        raise ArgumentError(f"{name} of {type(owner).__name__} must be {wanted}, but it is {value!r:.200}.")
 
 
 def require_numbers(owner: Any, *names: str, whole: tuple[str, ...] = ()) -> None:
@@ -349,4 +365,4 @@ def _is_real(x: Any) -> bool:
 def _zeros(backend: Any, p: Array, kind: str) -> Array:
     dtype = backend.real_dtype(p.dtype) if kind == "real" else p.dtype
     # like the parameter, so that memory is sharded where the parameter is; of it nothing else is kept
-    return backend.namespace().zeros_like(backend.stop_gradient(p), dtype=dtype)
+    return backend.namespace().zeros_like(constant(backend, p), dtype=dtype)

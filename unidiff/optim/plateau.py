@@ -6,6 +6,7 @@ import unidiff as ud
 from unidiff._typing import Tree
 from unidiff.errors import ArgumentError
 from unidiff.optim import scalars
+from unidiff.optim.leaves import constant
 from unidiff.optim.optimizer import Optimizer, State, require
 from unidiff.optim.scalars import Scalar
 from unidiff.optim.wrappers import Move, Wrapper
@@ -27,9 +28,9 @@ class ReduceOnPlateau(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "factor", 0 < self.factor < 1, "a number between 0 and 1")
+        require(self, "factor", lambda x: 0 < x < 1, "a number between 0 and 1")
         for name in ("patience", "cooldown", "threshold", "smallest"):
-            require(self, name, getattr(self, name) >= 0, "not negative")
+            require(self, name, lambda x: x >= 0, "a number that is not negative")
 
     def init(self, params: Tree) -> State:
         """Return the scale 1, no best value, and the inner state."""
@@ -73,7 +74,7 @@ def _on_host(value: Scalar) -> Scalar:
     """Return a value as a float where that is possible, without a derivative where it is not."""
     if scalars.is_number(value):
         return float(value)
-    value = ud.stop_gradient(value)
+    value = constant(ud.get_backend(value), value)
     try:
         return float(value)
     except (TypeError, RuntimeError):  # how libraries, and unidiff, say that an array is traced

@@ -5,17 +5,22 @@ axes that are given, or makes new ones, and returns them; nothing is shown or sa
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Tree
 from unidiff.errors import ArgumentError, ShapeError, UnsupportedOperationError
 from unidiff.optim.optimizer import Optimizer
+from unidiff.optim.result import Result
 
 __all__ = ["compare", "convergence", "path", "record"]
 
 _STYLES = ("-", "--", "-.", ":")
+_MANY = 8
+"""More lines have their legend beside the axes."""
+_FEW = 30
+"""Up to so many values are drawn as points, too."""
 
 
 def _axes(axes: Any, rows: int = 1) -> Any:
@@ -30,8 +35,10 @@ def _axes(axes: Any, rows: int = 1) -> Any:
     return plt.subplots(rows, 1, figsize=(6.4, 1.6 + 2.6 * rows), sharex=rows > 1, layout="constrained")[1]
 
 
-def record(fun: Callable[..., Any], x0: Tree, optimizer: Optimizer, steps: int, *, keep: bool = True) -> dict[str, list[Any]]:
-    """Run an optimizer and return what the pictures show.
+def record(
+    fun: Callable[..., Any], x0: Tree, method: Any, steps: int, *, keep: bool = True, **arguments: Any
+) -> dict[str, list[Any]]:
+    """Run an optimizer, or a method of `unidiff.minimize`, and return what the pictures show.
 
     Parameters
     ----------
@@ -39,21 +46,26 @@ def record(fun: Callable[..., Any], x0: Tree, optimizer: Optimizer, steps: int, 
         The objective, a function of one pytree.
     x0 : pytree of array
         The start.
-    optimizer : Optimizer
+    method : Optimizer, str or callable
+        An optimizer makes all the steps; what else `unidiff.minimize` takes makes as many until it is done.
     steps : int
     keep : bool, default True
         Whether to keep the iterates.
+    **arguments
+        Further arguments of `unidiff.minimize`, such as ``bounds=``, for its methods.
 
     Returns
     -------
     dict of str to list
         ``"x"``, the iterates from the start on, ``"fun"``, the values there, and ``"grad_norm"``, the Euclidean norms of the
-        gradients there; each list has ``steps + 1`` entries.
+        gradients there; each list has ``steps + 1`` entries, or less where the method is done before.
 
     Raises
     ------
     unidiff.errors.ArgumentError
         If the number of steps is negative.
+    unidiff.errors.UnidiffError
+        As `unidiff.minimize`.
 
     Examples
     --------
@@ -61,21 +73,47 @@ def record(fun: Callable[..., Any], x0: Tree, optimizer: Optimizer, steps: int, 
     >>> run = ud.optim.plot.record(lambda x: x**2, np.asarray(1.0), ud.optim.SGD(0.25), 3)
     >>> run["fun"], run["grad_norm"]
     ([1.0, 0.25, 0.0625, 0.015625], [2.0, 1.0, 0.5, 0.25])
+    >>> ud.optim.plot.record(lambda x: x**2, np.asarray(1.0), "newton", 3)["fun"]
+    [1.0, 0.0]
     """
     if steps < 0:
         raise ArgumentError(f"steps must not be negative, but it is {steps}.")
-    x, state = x0, optimizer.init(x0)
     value_and_grad = ud.value_and_grad(fun)
     run: dict[str, list[Any]] = {"x": [], "fun": [], "grad_norm": []}
-    for step in range(steps + 1):
+    iterates = _optimized(x0, method, steps) if isinstance(method, Optimizer) else _solved(fun, x0, method, steps, arguments)
+    x = next(iterates)
+    while x is not None:
         value, grads = value_and_grad(x)
         if keep:
             run["x"].append(x)
         run["fun"].append(float(value))
         run["grad_norm"].append(_norm(grads))
-        if step < steps:
-            x, state = optimizer.step(x, grads, state, value=value)
+        x = iterates.send((value, grads))
     return run
+
+
+def _optimized(x: Tree, optimizer: Optimizer, steps: int) -> Generator[Tree, Any, None]:
+    """Yield the iterates of an optimizer, which is sent value and gradients, and None at the end."""
+    state = optimizer.init(x)
+    value, grads = yield x
+    for _ in range(steps):
+        x, state = optimizer.step(x, grads, state, value=value)
+        value, grads = yield x
+    yield None
+
+
+def _solved(
+    fun: Callable[..., Any], x0: Tree, method: Any, steps: int, arguments: Mapping[str, Any]
+) -> Generator[Tree, Any, None]:
+    """Yield the iterates of a method of `unidiff.minimize`, and None at the end."""
+    options = {**(arguments.get("options") or {}), "maxiter": steps, "trajectory": True}
+    if steps == 0:
+        yield x0
+    else:
+        found = ud.minimize(fun, x0, method=method, **{**arguments, "options": options})
+        for x in found.trajectory or ():  # noqa: UP028  # a list, from which one yields, cannot be sent anything
+            yield x
+    yield None
 
 
 def _norm(grads: Tree) -> float:
@@ -101,7 +139,9 @@ def _window(points: Sequence[tuple[float, float]], resolution: int) -> tuple[lis
     """Return the coordinates of a grid around points, as long as they are finite."""
     finite = [point for point in points if all(map(math.isfinite, point))] or [(0.0, 0.0)]
     bounds = [(min(xs), max(xs)) for xs in zip(*finite, strict=True)]
-    widest = max(1e-3, *(high - low for low, high in bounds))
+    largest = max(abs(x) for point in finite for x in point)
+    widest = max(high - low for low, high in bounds)
+    widest = widest if widest > 1e-9 * largest else largest or 1.0  # around a single point, its distance from zero
     grid = []
     for low, high in bounds:
         margin = 0.15 * max(high - low, 0.25 * widest)
@@ -125,7 +165,8 @@ def path(
     fun : callable
         The objective.
     paths : mapping of str to sequence
-        For each name the iterates: arrays of two elements, or pytrees of two numbers.
+        For each name the iterates: arrays of two elements, or pytrees of two numbers; or a `unidiff.optim.Result` that has
+        them, by the option ``trajectory=True``.
     axes : matplotlib.axes.Axes, optional
     levels : int, default 24
         The number of contours, spaced such that valleys show.
@@ -156,9 +197,10 @@ def path(
     >>> ud.optim.plot.path(bowl, {"gradient descent": run["x"]}).get_xlabel()
     'x₁'
     """
-    axes = _axes(axes)
+    paths = {name: _iterates(name, given) for name, given in paths.items()}
     if not paths or not all(len(iterates) for iterates in paths.values()):
         raise ArgumentError("There is no path to draw.")
+    axes = _axes(axes)
     lines = {name: _points(iterates) for name, iterates in paths.items()}
     marked = [] if optimum is None else [(float(optimum[0]), float(optimum[1]))]
     first, second = _window([*marked, *(point for points in lines.values() for point in points)], resolution)
@@ -170,15 +212,40 @@ def path(
     if high > low:
         axes.contour(first, second, values, levels=heights, colors="0.8", linewidths=0.8, zorder=1)
     for k, (name, points) in enumerate(lines.items()):
-        axes.plot(
-            *zip(*points, strict=True), _STYLES[k % len(_STYLES)], marker=".", markersize=4, linewidth=1.4, label=name, zorder=3
-        )
-    axes.plot(*next(iter(lines.values()))[0], "o", color="black", markersize=5, zorder=4)
+        style = {"marker": ".", "markersize": 4, "linewidth": 1.3, "alpha": 0.85, "zorder": 3}
+        axes.plot(*zip(*points, strict=True), _STYLES[k % len(_STYLES)], label=name, **style)
+    for start in dict.fromkeys(points[0] for points in lines.values()):
+        axes.plot(*start, "o", color="black", markersize=5, zorder=4)
     for point in marked:
         axes.plot(*point, "*", color="black", markersize=11, zorder=4)
-    axes.set(xlabel="x₁", ylabel="x₂", xlim=(first[0], first[-1]), ylim=(second[0], second[-1]))
-    axes.legend()
+    across, up = _coordinates(example)
+    axes.set(xlabel=across, ylabel=up, xlim=(first[0], first[-1]), ylim=(second[0], second[-1]))
+    _legend(axes)
     return axes
+
+
+def _iterates(name: str, given: Any) -> Sequence[Any]:
+    """Return the iterates of a path, or raise that a result has none."""
+    if not isinstance(given, Result):
+        return given  # type: ignore[no-any-return]  # whatever sequence the caller has
+    if given.trajectory is None:
+        raise ArgumentError(f"The result {name!r} has no iterates: minimize with options={{'trajectory': True}}.")
+    return given.trajectory
+
+
+def _coordinates(example: Tree) -> tuple[str, str]:
+    """Return what the two numbers of an iterate are called: by their places where they are of two leaves."""
+    leaves, spec = ud.tree.flatten(example)
+    if len(leaves) < 2:
+        return "x₁", "x₂"
+    places = ud.tree.paths(spec)
+    return places[0], places[1]
+
+
+def _legend(axes: Any) -> None:
+    """Draw the legend, beside the axes where it would hide much of them."""
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(axes.get_legend_handles_labels()[1]) > _MANY else {}
+    axes.legend(**beside)
 
 
 def _value(fun: Callable[..., Any], example: Tree, point: tuple[float, float]) -> float:
@@ -233,11 +300,10 @@ def convergence(run: Mapping[str, Sequence[float]], *, axes: Any = None, optimum
     >>> [axes.get_ylabel() for axes in ud.optim.plot.convergence(run)]
     ['loss', 'gradient norm']
     """
-    if not {"fun", "grad_norm"} <= run.keys():
-        raise ArgumentError(f"A run has 'fun' and 'grad_norm', as record returns it; this one has {sorted(run)}.")
+    _require(run, "The run", "fun", "grad_norm")
     upper, lower = axes = _axes(axes, rows=2)
-    _curve(upper, run["fun"], optimum, None, "-")
-    _curve(lower, run["grad_norm"], 0.0, None, "-")
+    _curves(upper, {None: run["fun"]}, optimum)
+    _curves(lower, {None: run["grad_norm"]}, 0.0)
     upper.set(ylabel=_loss_label(optimum))
     lower.set(ylabel="gradient norm", xlabel="step")
     return axes
@@ -277,13 +343,11 @@ def compare(runs: Mapping[str, Mapping[str, Sequence[float]]], *, axes: Any = No
     if not runs:
         raise ArgumentError("There is no run to draw.")
     for name, run in runs.items():
-        if "fun" not in run:
-            raise ArgumentError(f"A run has 'fun', as record returns it; {name!r} has {sorted(run)}.")
+        _require(run, f"The run {name!r}", "fun")
     axes = _axes(axes)
-    for k, (name, run) in enumerate(runs.items()):
-        _curve(axes, run["fun"], optimum, name, _STYLES[k % len(_STYLES)])
+    _curves(axes, {name: run["fun"] for name, run in runs.items()}, optimum)
     axes.set(xlabel="step", ylabel=_loss_label(optimum))
-    axes.legend()
+    _legend(axes)
     return axes
 
 
@@ -291,13 +355,22 @@ def _loss_label(optimum: float | None) -> str:
     return "loss" if optimum is None else "loss above the least"
 
 
-def _curve(axes: Any, values: Sequence[float], least: float | None, name: str | None, style: str) -> None:
-    """Draw values by step, on a logarithmic scale where all of them are positive."""
-    shifted = [value - (least or 0.0) for value in values]
-    positive = [value for value in shifted if value > 0]
-    logarithmic = len(positive) == len(shifted) or (least is not None and len(positive) > 0)
-    # What rounding has taken to the least value or below has no logarithm, and leaves a gap.
-    axes.plot([value if value > 0 or not logarithmic else float("nan") for value in shifted], style, label=name)
-    if logarithmic:
-        axes.set_yscale("log")
+def _require(run: Any, what: str, *names: str) -> None:
+    """Raise where a run has no lists of these names; results of solvers have the last value alone."""
+    had = sorted(run) if isinstance(run, Mapping) else type(run).__name__
+    if isinstance(run, Result) or not set(names) <= set(had):
+        raise ArgumentError(f"{what} must have the lists {names}, as unidiff.optim.plot.record returns them; this has {had}.")
+
+
+def _curves(axes: Any, curves: Mapping[Any, Sequence[float]], least: float | None) -> None:
+    """Draw values by step, on a logarithmic scale where all that is drawn is positive."""
+    for k, (name, values) in enumerate(curves.items()):
+        shifted = [float(value) - (least or 0.0) for value in values]
+        if least is not None and any(value > 0 for value in shifted):
+            # What rounding has taken to the least value or below has no logarithm, and leaves a gap.
+            shifted = [value if value > 0 else math.nan for value in shifted]
+        marker = "." if len(shifted) <= _FEW else None
+        axes.plot(shifted, _STYLES[k % len(_STYLES)], marker=marker, label=name)
+    drawn = [float(y) for line in axes.get_lines() for y in line.get_ydata() if math.isfinite(y)]
+    axes.set_yscale("log" if drawn and min(drawn) > 0 else "linear")
     axes.grid(visible=True, alpha=0.3)

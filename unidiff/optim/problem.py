@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from unidiff._typing import Tree
-from unidiff.errors import ArgumentError
+from unidiff.errors import ArgumentError, ShapeError
+from unidiff.optim.vector import Layout
 
 __all__ = ["Constraint", "Problem", "constraint_list"]
 
@@ -41,6 +42,8 @@ class Constraint:
 
 def constraint_list(given: Any) -> list[Constraint]:
     """Return constraints in the forms of SciPy, or raise what is wrong with them."""
+    if given is None:
+        return []
     alone = isinstance(given, Mapping) or hasattr(given, "lb")
     if not alone and not isinstance(given, Sequence):
         raise ArgumentError(f"constraints must be one constraint or a list of them, but they are {given!r:.200}.")
@@ -48,16 +51,33 @@ def constraint_list(given: Any) -> list[Constraint]:
 
 
 def _constraint(given: Any) -> Constraint:
-    if isinstance(given, Mapping) and callable(given.get("fun")) and given.get("type") in {"eq", "ineq"}:
+    kind = str(given.get("type")).lower() if isinstance(given, Mapping) else None
+    if kind in {"eq", "ineq"} and callable(given.get("fun")):
         args = given.get("args", ())
-        upper = 0.0 if given["type"] == "eq" else float("inf")
+        upper = 0.0 if kind == "eq" else float("inf")
         return Constraint(given["fun"], tuple(args) if isinstance(args, (tuple, list)) else (args,), 0.0, upper)
     if hasattr(given, "lb") and hasattr(given, "ub") and callable(getattr(given, "fun", None)):
         return Constraint(given.fun, (), given.lb, given.ub)
+    if hasattr(given, "lb") and hasattr(given, "ub") and hasattr(given, "A"):
+        return Constraint(_Product(given.A), (), given.lb.tolist(), given.ub.tolist())  # of SciPy, so of NumPy
     raise ArgumentError(
-        "A constraint is a dict with 'type': 'eq' or 'ineq' and 'fun', a function, or a NonlinearConstraint of SciPy, but it "
-        f"is {given!r:.200}."
+        "A constraint is a dict with 'type': 'eq' or 'ineq' and 'fun', a function, or SciPy's NonlinearConstraint or "
+        f"LinearConstraint, but it is {given!r:.200}."
     )
+
+
+class _Product:
+    """The product of a matrix of NumPy with the vector of all entries."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix.toarray() if hasattr(matrix, "toarray") else matrix
+
+    def __call__(self, x: Tree) -> Any:
+        layout = Layout(x)
+        a = layout.backend.asarray(self.matrix, dtype=layout.dtype, device=layout.device)
+        if tuple(a.shape)[1:] != (layout.dimension,):
+            raise ShapeError(f"The matrix of a linear constraint is of shape (m, {layout.dimension}), not {tuple(a.shape)}.")
+        return a @ layout.pack(x, "x")
 
 
 @dataclass(frozen=True, eq=False)

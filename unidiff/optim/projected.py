@@ -7,6 +7,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import positive, positive_integer
 from unidiff.optim.descent import dot
 from unidiff.optim.objective import Objective
 from unidiff.optim.result import Iterate, Point, Status, Stop
@@ -30,7 +31,8 @@ def projected_gradient(
     The step is that of Barzilai and Borwein; the search along the feasible direction asks for a decrease below the largest of
     the last `memory` values. E. Birgin, J. Martínez and M. Raydan, SIAM J. Optim. 10 (2000).
     """
-    layout = objective.layout
+    layout, memory = objective.layout, positive_integer(memory, "memory")
+    step = None if step is None else positive(step, "step")
 
     def onto(z: Array) -> Array:
         return layout.pack(projection(layout.unpack(z)), "projection")
@@ -111,6 +113,8 @@ def fista(
         t_next = 0.5 * (1 + math.sqrt(1 + 4 * t * t))
         weight = (t - 1) / t_next
         ahead = objective(new.x + weight * change) if weight else new
+        if not ahead.finite:  # beyond the domain: on from where it is
+            ahead, t_next = new, 1.0
         point, t = new, t_next
 
 
@@ -118,8 +122,9 @@ class _Proximal:
     """A proximal gradient step; with backtracking it begins with a slightly longer step than the last one."""
 
     def __init__(self, objective: Objective, prox: Callable[[Tree, Any], Tree], fixed: float | None) -> None:
-        self.objective, self.prox, self.fixed = objective, prox, fixed
-        self.step = 1.0 if fixed is None else fixed
+        self.objective, self.prox = objective, prox
+        self.fixed = None if fixed is None else positive(fixed, "step")
+        self.step = 1.0 if self.fixed is None else self.fixed
 
     def __call__(self, point: Point) -> tuple[Point, float]:
         layout, first = self.objective.layout, self.step
@@ -147,6 +152,8 @@ def mirror_descent(
     H. Lu et al., 2018.
     """
     layout = objective.layout
+    if step is not None and not callable(step):
+        step = positive(step, "step")
     xp = ud.array_namespace(start)
     total, least = read(xp.sum(start), xp.min(start))
     if not (least > 0 and total > 0):
@@ -157,7 +164,7 @@ def mirror_descent(
         gx, lowest = read(dot(point.gradient, point.x), xp.min(point.gradient))
         yield Iterate(point, gx - total * lowest, {"step": length}, monotone=step is None)
         if step is not None:
-            length = step(k) if callable(step) else step
+            length = positive(step(k), "step") if callable(step) else step
             point = objective(_exponential(layout, point, length, total))
         else:
             point, length = _relative(objective, point, length, total)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import unidiff as ud
-from unidiff._typing import Array, Tree
+from unidiff._typing import Array, Namespace, Tree
+from unidiff.errors import ArgumentError, DTypeError, ShapeError
 from unidiff.optim.projections import simplex
-from unidiff.optim.projections.vectors import on_vectors
+from unidiff.optim.projections.vectors import on_real_vectors, on_vectors
+from unidiff.optim.singular_values import soft_threshold
 
 __all__ = [
     "conjugate",
@@ -24,6 +26,20 @@ __all__ = [
     "nuclear",
     "squared_l2",
 ]
+
+
+def _checked(scale: Any) -> Any:
+    """Return a scale, or raise that it is negative; an array is not looked at."""
+    if isinstance(scale, (int, float)) and not scale >= 0:
+        raise ArgumentError(f"scale must not be negative, but it is {scale}.")
+    return scale
+
+
+def _of_reals(a: Array, name: str) -> Namespace:
+    """Return the namespace of a real array, or raise that it is none."""
+    if ud.get_backend(a).is_complex(a):
+        raise DTypeError(f"{name} is for real arrays, but there is one of the dtype {a.dtype}.")
+    return ud.array_namespace(a)
 
 
 def l1(x: Tree, scale: Any = 1.0) -> Tree:
@@ -41,6 +57,8 @@ def l1(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -50,6 +68,7 @@ def l1(x: Tree, scale: Any = 1.0) -> Tree:
     >>> ud.optim.proximal.l1(np.asarray([3.0, 0.5, -2.0]))
     array([ 2.,  0., -1.])
     """
+    _checked(scale)
 
     def shrink(a: Array) -> Array:
         xp = ud.array_namespace(a)
@@ -73,6 +92,8 @@ def nonnegative_l1(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -82,7 +103,8 @@ def nonnegative_l1(x: Tree, scale: Any = 1.0) -> Tree:
     >>> ud.optim.proximal.nonnegative_l1(np.asarray([3.0, -2.0]))
     array([2., 0.])
     """
-    return ud.tree.map(lambda a: ud.array_namespace(a).clip(a - scale, 0.0, None), x)
+    _checked(scale)
+    return ud.tree.map(lambda a: _of_reals(a, "nonnegative_l1").clip(a - scale, 0.0, None), x)
 
 
 def squared_l2(x: Tree, scale: Any = 1.0) -> Tree:
@@ -100,6 +122,8 @@ def squared_l2(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -109,6 +133,7 @@ def squared_l2(x: Tree, scale: Any = 1.0) -> Tree:
     >>> ud.optim.proximal.squared_l2(np.asarray([3.0, -2.0]))
     array([ 1.5, -1. ])
     """
+    _checked(scale)
     return ud.tree.map(lambda a: a * (1 / (1 + scale)), x)
 
 
@@ -129,6 +154,8 @@ def elastic_net(x: Tree, scale: Any = 1.0, ridge: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -158,6 +185,8 @@ def l2(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -169,10 +198,11 @@ def l2(x: Tree, scale: Any = 1.0) -> Tree:
     """
     xp = ud.array_namespace(x)
     norm = xp.linalg.vector_norm(x)
-    return x * xp.where(norm > scale, 1 - scale / xp.where(norm > 0, norm, xp.ones_like(norm)), xp.zeros_like(norm))
+    inside = (norm <= _checked(scale)) & (scale > 0)
+    return x * xp.where(inside, xp.zeros_like(norm), 1 - scale / xp.where(norm == 0, xp.ones_like(norm), norm))
 
 
-@on_vectors
+@on_real_vectors
 def linf(x: Tree, scale: Any = 1.0) -> Tree:
     r"""Return the proximal point of :math:`s \|x\|_\infty`: `x` less its projection onto the l1 ball of radius s.
 
@@ -189,6 +219,8 @@ def linf(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -199,8 +231,8 @@ def linf(x: Tree, scale: Any = 1.0) -> Tree:
     array([2., 1.])
     """
     xp = ud.array_namespace(x)
-    outside = x - xp.sign(x) * simplex(xp.abs(x), scale)
-    return xp.where(xp.sum(xp.abs(x)) > scale, outside, xp.zeros_like(x))
+    outside = x - xp.sign(x) * simplex(xp.abs(x), _checked(scale))
+    return xp.where((xp.sum(xp.abs(x)) <= scale) & (scale > 0), xp.zeros_like(x), outside)
 
 
 def nuclear(x: Tree, scale: Any = 1.0) -> Tree:
@@ -219,6 +251,10 @@ def nuclear(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
+    unidiff.errors.ShapeError
+        If an array has less than two dimensions.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -229,11 +265,17 @@ def nuclear(x: Tree, scale: Any = 1.0) -> Tree:
     array([[2., 0.],
            [0., 0.]])
     """
+    _checked(scale)
 
     def shrink(a: Array) -> Array:
-        xp = ud.array_namespace(a)
-        u, s, vh = xp.linalg.svd(a, full_matrices=False)
-        return (u * xp.astype(xp.clip(s - scale, 0.0, None), a.dtype, copy=False)[..., None, :]) @ vh
+        if len(a.shape) < 2:
+            raise ShapeError(
+                f"nuclear is for matrices, of shapes (..., m, n), but there is an array of shape {tuple(a.shape)}."
+            )
+        backend = ud.get_backend(a)
+        real = backend.real_dtype(a.dtype)
+        s = scale if hasattr(scale, "dtype") else backend.asarray(scale, dtype=real, device=backend.device(a))
+        return soft_threshold(a, s)
 
     return ud.tree.map(shrink, x)
 
@@ -256,6 +298,8 @@ def huber(x: Tree, scale: Any = 1.0, width: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -265,9 +309,10 @@ def huber(x: Tree, scale: Any = 1.0, width: Any = 1.0) -> Tree:
     >>> ud.optim.proximal.huber(np.asarray([1.0, 4.0]))
     array([0.5, 3. ])
     """
+    _checked(scale)
 
     def one(a: Array) -> Array:
-        xp = ud.array_namespace(a)
+        xp = _of_reals(a, "huber")
         inside = xp.abs(a) <= width * (1 + scale)
         return xp.where(inside, a * (1 / (1 + scale)), a - scale * width * xp.sign(a))
 
@@ -290,6 +335,8 @@ def log_barrier(x: Tree, scale: Any = 1.0) -> Tree:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a negative number.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -299,9 +346,10 @@ def log_barrier(x: Tree, scale: Any = 1.0) -> Tree:
     >>> ud.optim.proximal.log_barrier(np.asarray([0.0, 3.0]))
     array([1.        , 3.30277564])
     """
+    _checked(scale)
 
     def one(a: Array) -> Array:
-        xp = ud.array_namespace(a)
+        xp = _of_reals(a, "log_barrier")
         root = xp.sqrt(a * a + 4 * scale)
         # For negative entries the difference cancels; the product of both roots is -s.
         far = 2 * scale / xp.where(a < 0, root - a, xp.ones_like(a))
@@ -325,6 +373,8 @@ def conjugate(prox: Callable[[Tree, Any], Tree]) -> Callable[[Tree, Any], Tree]:
 
     Raises
     ------
+    unidiff.errors.ArgumentError
+        If the scale is a number that is not positive.
     unidiff.errors.NotAnArrayError
         If a leaf is no array of any backend.
 
@@ -337,6 +387,8 @@ def conjugate(prox: Callable[[Tree, Any], Tree]) -> Callable[[Tree, Any], Tree]:
     """
 
     def operator(x: Tree, scale: Any) -> Tree:
+        if isinstance(scale, (int, float)) and not scale > 0:
+            raise ArgumentError(f"scale must be positive, but it is {scale}.")
         inner = prox(ud.tree.map(lambda a: a * (1 / scale), x), 1 / scale)
         return ud.tree.map(lambda a, p: a - scale * p, x, inner)
 

@@ -1,6 +1,6 @@
 """What a solver returns, and why it stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import inf
@@ -36,9 +36,9 @@ class Status(Enum):
     SCIPY = "SciPy's solver reported a failure."
 
 
-@dataclass
-class Result:
-    """The outcome of a solver, in the vocabulary of ``scipy.optimize.OptimizeResult``.
+@dataclass(eq=False)
+class Result(Mapping[str, Any]):
+    """The outcome of a solver, in the vocabulary of ``scipy.optimize.OptimizeResult``: a mapping from its names, too.
 
     Parameters
     ----------
@@ -97,12 +97,20 @@ class Result:
             raise KeyError(name)
         return getattr(self, name)
 
-    def keys(self) -> list[str]:
+    def keys(self) -> list[str]:  # type: ignore[override]  # a view would say no more
         """Return the names of the fields."""
         return [f.name for f in fields(self)]
 
+    def __iter__(self) -> Iterator[str]:
+        """Return an iterator over the names of the fields, as of a dict."""
+        return iter(self.keys())
 
-@dataclass
+    def __len__(self) -> int:
+        """Return the number of fields."""
+        return len(self.keys())
+
+
+@dataclass(eq=False)
 class LeastSquaresResult(Result):
     """The outcome of a fit.
 

@@ -6,12 +6,13 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import positive, positive_integer
 from unidiff.optim.conditions import Equation
 from unidiff.optim.driver import Callback, default_tolerance
 from unidiff.optim.gauss_newton import backtrack, levenberg_marquardt, require_finite
 from unidiff.optim.names import known
 from unidiff.optim.problem import Problem
-from unidiff.optim.result import Iterate, Result, Status, Stop
+from unidiff.optim.result import Iterate, Point, Result, Status, Stop
 from unidiff.optim.squares import split_options
 from unidiff.optim.system import System, solve_system
 from unidiff.optim.vector import Layout, read
@@ -49,7 +50,8 @@ def root(
     tol : float, optional
         For the largest residual in magnitude; the machine epsilon to the power 2/3 by default.
     options : dict, optional
-        ``maxiter``, ``maxtime``, ``trajectory``, ``progress``; for "lm" those of `unidiff.least_squares`.
+        ``maxiter``, ``maxtime``, ``trajectory``, ``progress``, ``jit`` (compile equations and Jacobian, as for
+        `unidiff.minimize`); for "lm" those of `unidiff.least_squares`.
     callback : callable, optional
         ``callback(intermediate_result)`` after each iteration; ``StopIteration`` ends the run.
     differentiate : {"implicit", "unrolled"}, default "implicit"
@@ -88,7 +90,7 @@ def root(
         "lm": (_residual_first, ("tau", "scaling", "linear")),
     }
     generator, names = _named(methods, method, "root")
-    rules, own = split_options(options, names, lambda: default_tolerance(Layout(x0)) ** 2, tol)
+    rules, own = split_options(options, (*names, "jit"), lambda: default_tolerance(Layout(x0)) ** 2, tol)
 
     problem = Problem(fun, _tuple(args), has_aux)
 
@@ -160,6 +162,8 @@ def fixed_point(
         "picard": (_picard, ("mixing",)),
     }
     generator, names = _named(methods, method, "fixed_point")
+    if not callable(fun):
+        raise ArgumentError(f"fun must be a function of x and the arguments, but it is {fun!r:.200}.")
     rules, own = split_options(options, names, lambda: default_tolerance(Layout(x0)) ** 2, tol)
 
     def system(layout: Layout, given: Problem) -> System:
@@ -193,7 +197,7 @@ def _tuple(args: Any) -> tuple[Any, ...]:
 
 
 def _named(methods: Mapping[str, Any], method: Any, owner: str) -> Any:
-    key = method.lower() if isinstance(method, str) else method
+    key = method.lower() if isinstance(method, str) else ""
     if key not in methods:
         raise ArgumentError(f"No method of {owner} is called {method!r:.200}; {known(method, methods)}.")
     return methods[key]
@@ -207,12 +211,20 @@ def _inverse(system: System, z: Array) -> Array:
     return xp.linalg.pinv(j)
 
 
+def _lower(system: System, point: Point, h: Array, slope: float) -> Point:
+    """Return a point along a direction where the residual is lower, or end the iteration."""
+    new = backtrack(system, point, h, slope)
+    if not new.f < point.f:  # as Armijo's rule has it for steps that drown in the point
+        raise Stop(Status.STALLED, "The residual gets no smaller from there.")
+    return new
+
+
 def _newton(system: System, start: Array) -> Iterator[Iterate]:
     point = system(start)
     while True:
         yield Iterate(point, point.size)
         h = -1.0 * (_inverse(system, point.x) @ point.gradient)
-        point = backtrack(system, point, h, -2 * point.f)
+        point = _lower(system, point, h, -2 * point.f)
 
 
 def _newton_krylov(system: System, start: Array) -> Iterator[Iterate]:
@@ -222,7 +234,7 @@ def _newton_krylov(system: System, start: Array) -> Iterator[Iterate]:
         push, _ = system.products(point.x)
         # The forcing term of Dembo, Eisenstat and Steihaug gives superlinear convergence.
         solution = ud.gmres(push, -1.0 * point.gradient, tol=min(0.1, point.size**0.5))
-        point = backtrack(system, point, solution.value, -1e-3 * point.f)
+        point = _lower(system, point, solution.value, -1e-3 * point.f)
 
 
 def _broyden(system: System, start: Array) -> Iterator[Iterate]:
@@ -239,7 +251,7 @@ def _broyden(system: System, start: Array) -> Iterator[Iterate]:
             if not fresh:
                 inverse, fresh = _inverse(system, point.x), True
                 h = -1.0 * (inverse @ point.gradient)
-            new = backtrack(system, point, h, -2 * point.f)
+            new = _lower(system, point, h, -2 * point.f)
             h = new.x - point.x
         moved = inverse @ (new.gradient - point.gradient)
         below = xp.sum(h * moved)
@@ -250,25 +262,27 @@ def _broyden(system: System, start: Array) -> Iterator[Iterate]:
 
 def _residual_first(system: System, start: Array, **options: Any) -> Iterator[Iterate]:
     """Levenberg-Marquardt with the residual as the measure of optimality."""
-    last = None
-    for iterate in levenberg_marquardt(system, start, ftol=0.0, xtol=system.layout.epsilon, **options):
-        last = Iterate(iterate.point, iterate.point.size, iterate.state)
-        if iterate.optimality == 0 and iterate.point.f > 0:
-            yield last
-            raise Stop(Status.STALLED, "The sum of squares is stationary there, but not zero.")
-        yield last
+    try:
+        for iterate in levenberg_marquardt(system, start, ftol=0.0, xtol=system.layout.epsilon, **options):
+            yield Iterate(iterate.point, iterate.point.size, iterate.state)
+            if iterate.optimality == 0:
+                break
+    except Stop as stop:
+        if stop.status is not Status.SMALL_CHANGE:
+            raise
+    # A least sum of squares is no root: had it been one, its residual would have ended the iteration.
+    raise Stop(Status.STALLED, "The sum of squares is stationary there, but not zero.")
 
 
 def _picard(system: System, start: Array, *, mixing: float = 1.0) -> Iterator[Iterate]:
-    point = system(start)
+    mixing, point = positive(mixing, "mixing"), system(start)
     while True:
         yield Iterate(point, point.size)
         point = system(point.x + mixing * point.gradient)
 
 
 def _anderson(system: System, start: Array, *, memory: int = 5, mixing: float = 1.0) -> Iterator[Iterate]:
-    if isinstance(memory, bool) or not isinstance(memory, int) or memory < 1:
-        raise ArgumentError(f"memory must be an integer of at least 1, but it is {memory!r:.200}.")
+    memory, mixing = positive_integer(memory, "memory"), positive(mixing, "mixing")
     point = system(start)
     xp = system.layout.backend.namespace(start)
     steps: list[Array] = []

@@ -8,8 +8,9 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError
+from unidiff.optim.arguments import checked_options
 from unidiff.optim.conditions import minimum
-from unidiff.optim.constraints import bound_leaves, bound_vectors
+from unidiff.optim.constraints import bound_leaves, bound_vectors, sides
 from unidiff.optim.differentiable import Conditions
 from unidiff.optim.driver import Callback, Rules, default_tolerance
 from unidiff.optim.gauss_newton import gauss_newton, levenberg_marquardt
@@ -67,11 +68,11 @@ def least_squares(
         For the largest entry of the gradient :math:`J^\top r` in magnitude, for "trf" times the distance from the bound that it
         leads to; the square root of the machine epsilon by default.
     options : dict, optional
-        ``maxiter`` (1000), ``maxtime``, ``trajectory``, ``progress``; ``ftol`` and ``xtol``: the relative change of the sum
-        of squares, predicted and actual, and of the scaled point, at which to stop (the square root of the machine epsilon
-        over 2). For "lm" also ``tau`` (1e-3), the first damping in units of the largest diagonal entry of the scaled
-        :math:`J^\top J`, and ``scaling``: "columns" (by the norms of the columns of J, as MINPACK does) or "none";
-        ``linear``: "qr", or "cg", which forms no Jacobian.
+        ``maxiter`` (1000), ``maxtime``, ``trajectory``, ``progress``, ``jit`` (compile residuals and Jacobian, as for
+        `unidiff.minimize`); ``ftol`` and ``xtol``: the relative change of the sum of squares, predicted and actual, and of the
+        scaled point, at which to stop (the square root of the machine epsilon over 2). For "lm" also ``tau`` (1e-3), the first
+        damping in units of the largest diagonal entry of the scaled :math:`J^\top J`, and ``scaling``: "columns" (by the norms
+        of the columns of J, as MINPACK does) or "none"; ``linear``: "qr", or "cg", which forms no Jacobian.
     callback : callable, optional
         ``callback(intermediate_result)`` after each iteration; ``StopIteration`` ends the run.
     differentiate : {"implicit", "unrolled"}, default "implicit"
@@ -117,9 +118,8 @@ def least_squares(
     (array([ 1.9 , -2.85]), array([1, 0]))
     """
     args = args if isinstance(args, tuple) else (args,)
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        bounds = (bounds.lb, bounds.ub)  # as SciPy's Bounds
-    measure = Loss(loss, f_scale)
+    layout = Layout(x0)
+    bounds, measure = sides(bounds, layout), Loss(loss, f_scale)
     restricted = bounds is not None or measure.rho is not None or x_scale is not None
     key = ("trf" if restricted else "lm") if method is None else str(method).lower()
     if key not in _METHODS:
@@ -127,8 +127,7 @@ def least_squares(
     if restricted and key != "trf":
         raise ArgumentError(f"The method {key!r} takes no bounds, loss or x_scale; 'trf' does.")
     generator, names = _METHODS[key]
-    layout = Layout(x0)
-    rules, own = split_options(options, names, lambda: default_tolerance(layout) ** 1.5, tol)
+    rules, own = split_options(options, (*names, "jit"), lambda: default_tolerance(layout) ** 1.5, tol)
     if key == "trf":
         own |= {"loss": measure, "x_scale": _units(x_scale, layout)}
     if differentiate == "unrolled" and key == "trf":
@@ -180,9 +179,18 @@ class _Fit:
         """Return the residuals."""
         return problem.value(x)
 
+    def gradient(self, problem: Problem, x: Tree) -> Tree:
+        """Return the gradient of the cost."""
+        return self.inner.gradient(self.cost(problem), x)
+
     def residual(self, problem: Problem, unknowns: Tree) -> Tree:
         """Return what is zero where the cost is least."""
         return self.inner.residual(self.cost(problem), unknowns)
+
+    def sharpened(self, problem: Problem) -> "_Fit":
+        """Return the conditions with derivatives at their root."""
+        self.inner = self.inner.sharpened(self.cost(problem))
+        return self
 
 
 def _units(x_scale: Any, layout: Layout) -> Any:
@@ -218,7 +226,7 @@ def split_options(
 ) -> tuple[Rules, dict[str, Any]]:
     """Return the stopping rules and the options of the method, or raise which ones are not known."""
     common = ("maxiter", "maxtime", "trajectory", "progress")
-    given = dict(options or {})
+    given = checked_options(options)
     for name in given:
         if name not in common and name not in names:
             raise ArgumentError(f"There is no option {name!r:.200}; {known(name, [*common, *names])}.")

@@ -7,7 +7,8 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import ArgumentError, ShapeError
-from unidiff.optim.differentiable import Conditions, implicit
+from unidiff.optim.compiled import compiled
+from unidiff.optim.differentiable import Conditions, implicit, refuse_traced
 from unidiff.optim.driver import Callback, Rules, run
 from unidiff.optim.problem import Problem
 from unidiff.optim.result import Iterate, Point, Result, Status
@@ -36,10 +37,19 @@ class System:
             raise ArgumentError(f"The residuals must be a function of x and the arguments, but they are {fun!r:.200}.")
         self.fun, self.layout, self.args, self.has_aux, self.square = fun, layout, tuple(args), has_aux, square
         self.nfev = self.njev = 0
+        self._values, self._jacobian = fun, _jacobian(fun, has_aux=has_aux)
+        self.recorded = False
+        """Whether the iterations themselves are to be differentiated."""
+
+    def compile(self) -> None:
+        """Compile the residuals and their Jacobian."""
+        backend = self.layout.backend
+        self._values = compiled(_itself, self.fun, backend)
+        self._jacobian = compiled(_jacobian, self.fun, backend, has_aux=self.has_aux)
 
     def tree(self, z: Array) -> tuple[Tree, Any]:
         """Return the residuals as the function gives them, and what it returns besides."""
-        out = self.fun(self.layout.unpack(z), *self.args)
+        out = self._values(self.layout.unpack(z), *self.args)
         return out if self.has_aux else (out, None)
 
     def residual(self, z: Array) -> Array:
@@ -55,13 +65,15 @@ class System:
             raise ShapeError(f"The function returned {r.shape[0]} real elements, but x has {self.layout.dimension}.")
         xp = self.layout.backend.namespace(r)
         half = 0.5 * xp.sum(r * r)
+        if self.nfev == 1 and not self.recorded:
+            refuse_traced(half)  # at once, since iterations may go wrong with it
         f, size = read(half, xp.max(xp.abs(r)) if r.shape[0] else half)
         return Point(z, half, r, f, size, 0.0, (out, aux))
 
     def jacobian(self, z: Array) -> Array:
         """Return the Jacobian as a matrix."""
         self.njev += 1
-        return ud.jacobian(self.residual)(z)
+        return self._jacobian(self.layout.unpack(z), *self.args)
 
     def products(self, z: Array) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
         """Return the products with the Jacobian and with its transpose."""
@@ -69,6 +81,25 @@ class System:
         _, push = ud.linearize(self.residual, z)
         _, pull = ud.vjp(self.residual, z)
         return push, lambda w: pull(w)[0]
+
+
+def _itself(fun: Callable[..., Any]) -> Callable[..., Any]:
+    return fun
+
+
+def _jacobian(fun: Callable[..., Any], *, has_aux: bool) -> Callable[..., Array]:
+    """Return the Jacobian as a matrix, as a function of x and the arguments."""
+
+    def matrix(x: Tree, *args: Any) -> Array:
+        layout = Layout(x)
+
+        def residual(y: Array) -> Array:
+            out = fun(layout.unpack(y), *args)
+            return flat(out[0] if has_aux else out, layout)
+
+        return ud.jacobian(residual)(layout.pack(x, "x"))
+
+    return matrix
 
 
 def solve_system(
@@ -89,6 +120,9 @@ def solve_system(
     def solve(start: Tree, given: Problem) -> Result:
         layout = Layout(start)
         residuals = system(layout, given)
+        residuals.recorded = differentiate == "unrolled"
+        if own.get("jit"):
+            residuals.compile()
 
         def describe(iterate: Iterate, nit: int, status: Status = Status.ITERATIONS, message: str = "") -> Result:
             point = iterate.point
@@ -106,11 +140,12 @@ def solve_system(
                 status=status,
                 message=message or "The iteration goes on.",
                 aux=point.aux[1],
-                state=iterate.state,
+                state=dict(iterate.state),
             )
 
         chosen = method if layout.dimension else _nothing
-        best, nit, status, message, path = run(chosen(residuals, layout.start(), **own), describe, layout, rules, callback)
+        settings = {name: value for name, value in own.items() if name != "jit"}
+        best, nit, status, message, path = run(chosen(residuals, layout.start(), **settings), describe, layout, rules, callback)
         return replace(describe(best, nit, status, message), trajectory=path)
 
     if differentiate == "unrolled":

@@ -10,7 +10,7 @@ from unidiff.optim.leaves import Leaves, collect, slot_leaves
 from unidiff.optim.optimizer import State, Transformation, is_one, require, require_numbers
 from unidiff.optim.scalars import Rate, Scalar, is_number
 
-__all__ = ["Stateless", "l2", "scale", "trace", "weight_decay"]
+__all__ = ["Negation", "Stateless", "l2", "scale", "trace", "weight_decay"]
 
 
 class Stateless(Transformation):
@@ -36,6 +36,15 @@ class Stateless(Transformation):
 
 def _own(backend: Any, x: Array) -> Array:
     return backend.namespace(x).asarray(x) if x.shape == () else x
+
+
+@dataclass(frozen=True)
+class Negation(Stateless):
+    """The negative of the updates; see `unidiff.optim.maximize`."""
+
+    def leaves(self, leaves: Leaves) -> Sequence[Array]:
+        """Return the updates, leaf by leaf."""
+        return [-g for g in leaves.grads]
 
 
 @dataclass(frozen=True)
@@ -177,7 +186,7 @@ class Trace(Transformation):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        require(self, "decay", 0 <= self.decay < 1, "a number in [0, 1)")
+        require(self, "decay", lambda x: 0 <= x < 1, "a number in [0, 1)")
 
     def init(self, params: Tree) -> State:
         """Return a trace of zeros."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from numbers import Real
 
 import unidiff as ud
 from unidiff._typing import Array
@@ -45,14 +46,18 @@ def trust_exact(
     eta: float = 0.15,
 ) -> Iterator[Iterate]:
     """Yield the iterates with steps that minimize the model within the radius, by the eigenvalues of the Hessian."""
-    held: list[tuple[Point, tuple[Array, Array]]] = []
+    layout = objective.layout
+    held: list[tuple[Point, Array, tuple[Array, Array], bool]] = []
 
     def subproblem(point: Point, radius: float) -> tuple[Array, float, bool]:
         if not held or held[0][0] is not point:
-            xp = objective.layout.backend.namespace(point.x)
-            values, vectors = xp.linalg.eigh(objective.hessian(point.x))
-            held[:] = [(point, (values, vectors))]
-        return more_sorensen(*held[0][1], point.gradient, radius, objective.layout)
+            xp, h = layout.backend.namespace(point.x), objective.hessian(point.x)
+            values, vectors = xp.linalg.eigh(h)
+            lowest, highest = read(values[0], xp.max(xp.abs(values)))
+            held[:] = [(point, h, (values, vectors), abs(lowest) <= 1e3 * layout.dimension * layout.epsilon * highest)]
+        _, h, pair, drowned = held[0]
+        found = in_its_own_units(h, point.gradient, radius, layout) if drowned else None
+        return found or more_sorensen(*pair, point.gradient, radius, layout)
 
     return _iterates(objective, start, subproblem, initial_radius, max_radius, eta)
 
@@ -60,7 +65,8 @@ def trust_exact(
 def _iterates(
     objective: Objective, start: Array, subproblem: Subproblem, radius: float, longest: float, eta: float
 ) -> Iterator[Iterate]:
-    if not (0 < radius <= longest and 0 <= eta < 0.25):
+    numbers = all(isinstance(a, Real) for a in (radius, longest, eta))
+    if not (numbers and 0 < radius <= longest and 0 <= eta < 0.25):
         raise ArgumentError(
             "0 < initial_radius <= max_radius and 0 <= eta < 1/4 must hold, but initial_radius, max_radius and eta are "
             f"{radius}, {longest} and {eta}."
@@ -155,3 +161,29 @@ def more_sorensen(values: Array, vectors: Array, g: Array, radius: float, layout
         p = p + unit
     (decrease,) = read(-1.0 * (dot(c, p) + 0.5 * dot(p, values * p)))
     return vectors @ p, decrease, full
+
+
+def in_its_own_units(h: Array, g: Array, radius: float, layout: Layout) -> tuple[Array, float, bool] | None:
+    """Return what `more_sorensen` returns for a positive definite Hessian, or None for any other one.
+
+    Eigenvalues are exact to the rounding of the largest one, which may be all there is of the lowest where the unknowns are of
+    different units. With a diagonal of ones they are as exact as the Hessian is (J. Demmel, On floating point errors in
+    Cholesky, LAPACK Working Note 14), so each multiplier on Newton's way up from 0 has eigenvalues of its own.
+    """
+    xp, eye, multiplier = layout.backend.namespace(h), layout.identity(), 0.0
+    for _ in range(50):
+        shifted = h + multiplier * eye
+        diagonal = xp.linalg.diagonal(shifted)
+        unit = 1 / xp.sqrt(xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal)))
+        values, vectors = xp.linalg.eigh(unit[:, None] * shifted * unit[None, :])
+        if not read(values[0])[0] > layout.dimension * layout.epsilon:
+            return None
+        c = vectors.mT @ (unit * g)
+        p = -1.0 * unit * (vectors @ (c / values))
+        image = vectors.mT @ (unit * p)
+        square, slope, product = read(dot(p, p), dot(image, image / values), dot(c, c / values))
+        length = math.sqrt(square)
+        if length <= (1 + 1e-2) * radius:
+            return p, 0.5 * (product + multiplier * square), multiplier > 0
+        multiplier += (length / radius - 1) * square / slope
+    return None

@@ -12,6 +12,7 @@ from typing import Any
 
 import unidiff as ud
 from unidiff._typing import Array, Namespace
+from unidiff.optim.arguments import nonnegative
 from unidiff.optim.constraints import bound_leaves, bound_vectors
 from unidiff.optim.descent import dot
 from unidiff.optim.losses import Loss
@@ -33,7 +34,7 @@ def trust_region_reflective(
     xtol: float = 1e-8,
 ) -> Iterator[Iterate]:
     """Yield the iterates; rejected steps belong to the iteration that tries them."""
-    layout = system.layout
+    layout, ftol, xtol = system.layout, nonnegative(ftol, "ftol"), nonnegative(xtol, "xtol")
     loss = Loss("linear", 1.0) if loss is None else loss
     box = _Box(layout, bounds)
     fit = _Fit(system, loss)
@@ -59,13 +60,17 @@ def trust_region_reflective(
             actual = point.f - new.f
             ratio = actual / predicted if predicted > 0 else float(predicted == actual == 0)
             changed = 0.25 * size if ratio < 0.25 else 2 * radius if ratio > 0.75 and size > 0.95 * radius else radius
-            length, norm = (math.sqrt(a) for a in read(dot(step, step), dot(point.x, point.x)))
+            xp = ud.array_namespace(step)
+            moved, *squares = read(xp.max(xp.abs(new.x - point.x)), dot(step, step), dot(point.x, point.x))
+            length, norm = (math.sqrt(a) for a in squares)
             if (actual < ftol * point.f and ratio > 0.25) or length < xtol * (xtol + norm):
                 end = Status.SMALL_CHANGE
                 break
             damping, radius = damping * (radius / changed if changed else 1.0), changed
             if actual > 0:
                 break
+            if not moved or not radius**4 > 0:  # beyond that the lengths below have no squares
+                raise Stop(Status.STALLED)
         if actual > 0:
             point = new
             model = _Model(fit, box, point, x_scale, model)
@@ -200,7 +205,7 @@ class _Model:
             """Return the excess of the length over the radius, and its derivative."""
             shifted = [a * a + alpha for a in s]
             length = _norm([b / c for b, c in zip(suf, shifted, strict=True)])
-            return length - radius, -sum(b * b / c**3 for b, c in zip(suf, shifted, strict=True)) / length
+            return length - radius, -sum((b / c) ** 2 / c for b, c in zip(suf, shifted, strict=True)) / length
 
         top, bottom = _norm(suf) / radius, 0.0
         if top == 0:

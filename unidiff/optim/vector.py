@@ -7,7 +7,7 @@ from typing import Any
 import unidiff as ud
 from unidiff._typing import Array, Tree
 from unidiff.errors import MixedDevicesError, ShapeError, TracedConversionError, TreeError
-from unidiff.optim.leaves import collect
+from unidiff.optim.leaves import collect, constant
 
 __all__ = ["Layout", "flat", "read"]
 
@@ -31,7 +31,7 @@ class Layout:
     """
 
     def __init__(self, like: Tree, name: str = "x0") -> None:
-        found = collect(like)
+        found = collect(like, of=name)
         if not found.params:
             raise TreeError(f"{name} has no arrays.")
         self.backend, self.leaves, self.spec, self.name = found.backend, found.params, found.spec, name
@@ -65,6 +65,9 @@ class Layout:
         leaves, spec = ud.tree.flatten(tree)
         if spec != self.spec:
             raise TreeError(f"The {what} has the structure {spec}, but {self.name} has the structure {self.spec}.")
+        plain = [k for k, x in enumerate(leaves) if type(x) in {int, float} and not self.leaves[k].shape]  # constants
+        for k in plain:
+            leaves[k] = self.backend.asarray(leaves[k], dtype=self.leaves[k].dtype, device=self.device)
         for k, (x, like) in enumerate(zip(leaves, self.leaves, strict=True)):
             if not hasattr(x, "shape") or tuple(x.shape) != tuple(like.shape):
                 shape = tuple(x.shape) if hasattr(x, "shape") else x
@@ -125,16 +128,25 @@ def _count(x: Array) -> int:
 
 def read(*scalars: Any) -> list[float]:
     """Return the values of 0-d arrays on the host: one by one where they live there, else with one transfer."""
-    plain = [x if isinstance(x, (float, Real)) else ud.get_backend(x).stop_gradient(x) for x in scalars]
-    arrays = [x for x in plain if not isinstance(x, (float, Real))]
+    plain = [x if _is_number[type(x)] else constant(ud.get_backend(x), x) for x in scalars]
+    arrays = [x for x in plain if not _is_number[type(x)]]
     try:
         if not arrays or _on_host(arrays[0]):
             return [float(x) for x in plain]
         values = iter(ud.to_numpy(ud.array_namespace(*arrays).stack(arrays)))
     except TracedConversionError as error:
         raise TracedConversionError(NO_VALUES) from error
-    return [float(x if isinstance(x, (float, Real)) else next(values)) for x in plain]
+    return [float(x if _is_number[type(x)] else next(values)) for x in plain]
 
+
+class _Numbers(dict[type, bool]):
+    """Which types are those of real numbers, as far as that has been asked."""
+
+    def __missing__(self, kind: type) -> bool:
+        return self.setdefault(kind, issubclass(kind, Real))
+
+
+_is_number = _Numbers()
 
 NO_VALUES = (
     "solvers decide by values, which arrays inside unidiff.jit and unidiff.vmap do not have. Call the solver outside of them;"
@@ -161,9 +173,11 @@ def flat(tree: Any, layout: Layout) -> Array:
         raise TreeError("The function returned no arrays.")
     parts = []
     for x in leaves:
-        # Arithmetic on 0-d arrays of NumPy gives scalars, which are numbers.
-        array = b.asarray(x, dtype=layout.dtype, device=layout.device) if isinstance(x, Number) else x
-        xp = ud.array_namespace(array)
+        if isinstance(x, Number):  # arithmetic on 0-d arrays of NumPy gives scalars, which are numbers
+            real = [x] if isinstance(x, Real) else [x.real, x.imag]  # type: ignore[attr-defined]  # of complex numbers
+            parts.append(b.asarray(real, dtype=layout.dtype, device=layout.device))
+            continue
+        array, xp = x, ud.array_namespace(x)
         if xp.isdtype(array.dtype, "complex floating"):
             array = xp.stack([xp.real(array), xp.imag(array)], axis=-1)
         parts.append(xp.astype(xp.reshape(array, (-1,)), layout.dtype, copy=False))

@@ -167,7 +167,7 @@ class Average(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "decay", 0 <= self.decay < 1, "a number in [0, 1)")
+        require(self, "decay", lambda x: 0 <= x < 1, "a number in [0, 1)")
 
     def init(self, params: Tree) -> State:
         """Return a mean of zeros, or of the parameters without correction, and the inner state."""
@@ -261,7 +261,7 @@ class Lookahead(Wrapper):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, "every", isinstance(self.every, int) and self.every >= 1, "a whole number from 1 on")
-        require(self, "share", 0 <= self.share <= 1, "a number in [0, 1]")
+        require(self, "share", lambda x: 0 <= x <= 1, "a number in [0, 1]")
 
     def init(self, params: Tree) -> State:
         """Return the slow parameters and the inner state."""

@@ -210,6 +210,7 @@ NATIVES: dict[str, Callable[..., Any]] = {
     "pow": power,
     "prod": prod,
     "reshape": reshape,
+    "sign": np.sign,  # the standard's for complex numbers, too, where array_api_compat divides 0 by 0
     "stack": stack,
     "sum": summation,
     "zeros": zeros,

@@ -1,7 +1,9 @@
 """The optimizers and schedules of optax 0.2: names, arguments and defaults of ``optax``.
 
-Not taken over are dtypes of accumulators and masks (`unidiff.optim.mask` has those), and ``rprop``, whose updates come one step
-late there. optax computes corrections in the precision of the parameters, unidiff in double precision on the host.
+Memory is of the dtype of the parameters, so there are no dtypes of accumulators, and weight decay is for all of them: a
+`unidiff.optim.mask` of `unidiff.optim.weight_decay` or `unidiff.optim.l2` in a `unidiff.optim.chain` is for some.
+optax computes corrections in the precision of the parameters, unidiff in double precision on the host. For complex parameters
+`adadelta` of optax takes squares, unidiff squared moduli as in all other methods.
 
 Examples
 --------
@@ -10,13 +12,35 @@ Examples
 Lion(learning_rate=0.001, b1=0.9, b2=0.99, weight_decay=0.001)
 """
 
-from collections.abc import Mapping
+import sys
+from dataclasses import dataclass
 from typing import Any
 
-from unidiff.optim import adam_methods, adaptive_methods, composed_schedules, gradient_methods, matrix_methods, schedules
+from unidiff.errors import ArgumentError
+from unidiff.optim import adam_methods, adam_variants, adaptive_methods, gradient_methods, matrix_methods, transformations
+from unidiff.optim.chaining import Chain, chain
 from unidiff.optim.groups import Partition, partition
-from unidiff.optim.optimizer import Method
-from unidiff.optim.scalars import Rate
+from unidiff.optim.names import known
+from unidiff.optim.optimizer import Method, Optimizer
+from unidiff.optim.presets.optax_schedules import (
+    constant_schedule,
+    cosine_decay_schedule,
+    cosine_onecycle_schedule,
+    exponential_decay,
+    join_schedules,
+    linear_onecycle_schedule,
+    linear_schedule,
+    piecewise_constant_schedule,
+    piecewise_interpolate_schedule,
+    polynomial_schedule,
+    sgdr_schedule,
+    warmup_constant_schedule,
+    warmup_cosine_decay_schedule,
+    warmup_exponential_decay_schedule,
+)
+from unidiff.optim.presets.optax_states import from_state, to_state
+from unidiff.optim.scalars import Rate, Scalar
+from unidiff.optim.transformations import Scale
 
 __all__ = [
     "adadelta",
@@ -27,9 +51,12 @@ __all__ = [
     "adamaxw",
     "adamw",
     "amsgrad",
+    "constant_schedule",
     "cosine_decay_schedule",
     "cosine_onecycle_schedule",
     "exponential_decay",
+    "from_state",
+    "join_schedules",
     "linear_onecycle_schedule",
     "linear_schedule",
     "lion",
@@ -37,10 +64,15 @@ __all__ = [
     "nadam",
     "nadamw",
     "piecewise_constant_schedule",
+    "piecewise_interpolate_schedule",
     "polynomial_schedule",
     "radam",
     "rmsprop",
+    "rprop",
     "sgd",
+    "sgdr_schedule",
+    "to_state",
+    "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule",
 ]
@@ -72,24 +104,54 @@ def adamw(
     b2: float = 0.999,
     eps: float = 1e-8,
     eps_root: float = 0.0,
-    weight_decay: float = 1e-4,
+    weight_decay: Rate = 1e-4,
     *,
     nesterov: bool = False,
-) -> Method:
+) -> Optimizer:
     """Return ``optax.adamw``; its default weight decay is 1e-4."""
     if nesterov:
         return nadamw(learning_rate, b1, b2, eps, eps_root, weight_decay)
+    if callable(weight_decay):
+        return _decayed(adam(learning_rate, b1, b2, eps, eps_root), learning_rate, weight_decay)
     return adam_methods.AdamW(learning_rate, b1, b2, eps, eps_root, weight_decay)
 
 
-def amsgrad(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0) -> Method:
+def amsgrad(
+    learning_rate: Rate,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    eps_root: float = 0.0,
+    *,
+    bias_correction_mu: bool = True,
+    bias_correction_nu: bool = True,
+) -> Method:
     """Return ``optax.amsgrad``; the maximum is that of the corrected second moments."""
-    return adam_methods.AMSGrad(learning_rate, b1, b2, eps, eps_root, corrected_maximum=True)
+    return adam_variants.AMSGrad(
+        learning_rate,
+        b1,
+        b2,
+        eps,
+        eps_root,
+        corrected_maximum=bias_correction_nu,
+        correct_first=bias_correction_mu,
+        correct_second=bias_correction_nu,
+    )
 
 
-def nadam(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0) -> Method:
+def nadam(
+    learning_rate: Rate,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    eps_root: float = 0.0,
+    *,
+    nesterov: bool = True,
+) -> Method:
     """Return ``optax.nadam``; its momentum has no schedule."""
-    return adam_methods.NAdam(learning_rate, b1, b2, eps, eps_root, momentum_decay=None)
+    if not nesterov:
+        return adam_methods.Adam(learning_rate, b1, b2, eps, eps_root)
+    return adam_variants.NAdam(learning_rate, b1, b2, eps, eps_root, momentum_decay=None)
 
 
 def nadamw(
@@ -98,10 +160,16 @@ def nadamw(
     b2: float = 0.999,
     eps: float = 1e-8,
     eps_root: float = 0.0,
-    weight_decay: float = 1e-4,
-) -> Method:
+    weight_decay: Rate = 1e-4,
+    *,
+    nesterov: bool = True,
+) -> Optimizer:
     """Return ``optax.nadamw``."""
-    return adam_methods.NAdam(learning_rate, b1, b2, eps, eps_root, weight_decay, None, decoupled_weight_decay=True)
+    if not nesterov:
+        return adamw(learning_rate, b1, b2, eps, eps_root, weight_decay)
+    if callable(weight_decay):
+        return _decayed(nadam(learning_rate, b1, b2, eps, eps_root), learning_rate, weight_decay)
+    return adam_variants.NAdam(learning_rate, b1, b2, eps, eps_root, weight_decay, None, decoupled_weight_decay=True)
 
 
 def radam(
@@ -111,9 +179,11 @@ def radam(
     eps: float = 1e-8,
     eps_root: float = 0.0,
     threshold: float = 5.0,
+    *,
+    nesterov: bool = False,
 ) -> Method:
     """Return ``optax.radam``; its eps is added to the corrected root."""
-    return adam_methods.RAdam(learning_rate, b1, b2, eps, eps_root, threshold=threshold, corrected_eps=True)
+    return adam_variants.RAdam(learning_rate, b1, b2, eps, eps_root, threshold=threshold, corrected_eps=True, nesterov=nesterov)
 
 
 def adamax(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Method:
@@ -121,8 +191,10 @@ def adamax(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float =
     return adam_methods.Adamax(learning_rate, b1, b2, eps)
 
 
-def adamaxw(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-4) -> Method:
+def adamaxw(learning_rate: Rate, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: Rate = 1e-4) -> Optimizer:
     """Return ``optax.adamaxw``."""
+    if callable(weight_decay):
+        return _decayed(adamax(learning_rate, b1, b2, eps), learning_rate, weight_decay)
     return adam_methods.Adamax(learning_rate, b1, b2, eps, weight_decay, decoupled=True)
 
 
@@ -158,13 +230,29 @@ def adagrad(learning_rate: Rate, initial_accumulator_value: float = 0.1, eps: fl
     return adaptive_methods.Adagrad(learning_rate, 0.0, eps, initial_accumulator_value, eps_in_root=True)
 
 
-def adadelta(learning_rate: Rate | None = None, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) -> Method:
+def adadelta(learning_rate: Rate | None = None, rho: float = 0.9, eps: float = 1e-6, weight_decay: Rate = 0.0) -> Optimizer:
     """Return ``optax.adadelta``."""
-    return adaptive_methods.Adadelta(1.0 if learning_rate is None else learning_rate, rho, eps, weight_decay)
+    rate = 1.0 if learning_rate is None else learning_rate
+    if callable(weight_decay):
+        return chain(Scale(weight_decay, of_params=True), adaptive_methods.Adadelta(rate, rho, eps))
+    return adaptive_methods.Adadelta(rate, rho, eps, weight_decay)
 
 
-def lion(learning_rate: Rate, b1: float = 0.9, b2: float = 0.99, weight_decay: float = 1e-3) -> Method:
+def rprop(
+    learning_rate: float,
+    eta_minus: float = 0.5,
+    eta_plus: float = 1.2,
+    min_step_size: float = 1e-6,
+    max_step_size: float = 50.0,
+) -> Method:
+    """Return ``optax.rprop`` without its delay: optax makes each step, the first one included, one step too late."""
+    return gradient_methods.Rprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size)
+
+
+def lion(learning_rate: Rate, b1: float = 0.9, b2: float = 0.99, weight_decay: Rate = 1e-3) -> Optimizer:
     """Return ``optax.lion``."""
+    if callable(weight_decay):
+        return _decayed(gradient_methods.Lion(learning_rate, b1, b2, 0.0), learning_rate, weight_decay)
     return gradient_methods.Lion(learning_rate, b1, b2, weight_decay)
 
 
@@ -172,39 +260,57 @@ def adafactor(
     learning_rate: Rate | None = None,
     min_dim_size_to_factor: int = 128,
     decay_rate: float = 0.8,
+    decay_offset: int = 0,
     multiply_by_parameter_scale: bool = True,
     clipping_threshold: float | None = 1.0,
     momentum: float | None = None,
-    weight_decay_rate: float | None = None,
+    weight_decay_rate: Rate | None = None,
     eps: float = 1e-30,
-) -> Method:
+    factored: bool = True,
+) -> Optimizer:
     """Return ``optax.adafactor``; eps is added to squares, and the decay is not multiplied by the learning rate."""
-    return matrix_methods.Adafactor(
+    method = matrix_methods.Adafactor(
         1.0 if learning_rate is None else learning_rate,
         decay_rate,
         eps,
         1e-3,
         clipping_threshold,
-        weight_decay_rate or 0.0,
+        0.0 if weight_decay_rate is None or callable(weight_decay_rate) else weight_decay_rate,
         momentum or 0.0,
         relative_step=False,
         scale_parameter=multiply_by_parameter_scale,
         decay_with_rate=False,
         eps_added=True,
-        least_size=min_dim_size_to_factor,
+        least_size=min_dim_size_to_factor if factored else sys.maxsize,
         largest_axes=True,
+        decay_offset=decay_offset,
     )
+    return _decayed(method, 1.0, weight_decay_rate) if callable(weight_decay_rate) else method
+
+
+MUON_COEFFICIENTS: dict[str, tuple[Any, ...]] = {
+    "standard": (3.4445, -4.7750, 2.0315),
+    "dion": (
+        (4.0848, -6.8946, 2.9270),
+        (3.9505, -6.3029, 2.6377),
+        (3.7418, -5.5913, 2.3037),
+        (2.8769, -3.1427, 1.2046),
+        (2.8366, -3.0525, 1.2012),
+    ),
+}
 
 
 def muon(
     learning_rate: Rate,
-    ns_coeffs: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+    ns_coeffs: tuple[Any, ...] | str = (3.4445, -4.7750, 2.0315),
     ns_steps: int = 5,
     beta: float = 0.95,
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     *,
     nesterov: bool = True,
+    adaptive: bool = False,
+    preconditioning: str = "frobenius",
     adam_b1: float = 0.9,
     adam_b2: float = 0.999,
     adam_eps_root: float = 0.0,
@@ -213,109 +319,51 @@ def muon(
     consistent_rms: float | None = None,
 ) -> Partition:
     """Return ``optax.contrib.muon``: matrices, whose axis 1 is that of the outputs, by Muon, and the rest by AdamW."""
+    if isinstance(ns_coeffs, str):
+        if ns_coeffs not in MUON_COEFFICIENTS:
+            raise ArgumentError(f"No coefficients are called {ns_coeffs!r}; {known(ns_coeffs, MUON_COEFFICIENTS)}.")
+        ns_coeffs = MUON_COEFFICIENTS[ns_coeffs]
+    if ns_coeffs and isinstance(ns_coeffs[0], (tuple, list)):
+        if len(ns_coeffs) > ns_steps:
+            raise ArgumentError(f"There are coefficients for {len(ns_coeffs)} iterations, but ns_steps={ns_steps}.")
+        ns_steps = len(ns_coeffs)
     rate = learning_rate if adam_learning_rate is None else adam_learning_rate
     rest = adamw(rate, adam_b1, adam_b2, eps, adam_eps_root, adam_weight_decay, nesterov=nesterov)
     matrices = matrix_methods.Muon(
-        learning_rate, beta, nesterov, weight_decay, ns_coeffs, ns_steps, eps, consistent_rms, 1, True
+        learning_rate,
+        beta,
+        nesterov,
+        weight_decay,
+        ns_coeffs,
+        ns_steps,
+        eps,
+        consistent_rms,
+        output_axis=1,
+        bias_correction=True,
+        normalization=preconditioning,
+        adaptive=adaptive,
     )
     return partition(_muon_or_adam, {"muon": matrices, "adam": rest})
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product of two schedules or numbers."""
+
+    first: Rate
+    second: Rate
+
+    def __call__(self, step: Scalar) -> Scalar:
+        """Return the value at a step."""
+        first, second = (x(step) if callable(x) else x for x in (self.first, self.second))
+        return first * second
+
+
+def _decayed(method: Method, rate: Rate, weight_decay: Rate) -> Chain:
+    """Return a method with weight decay by a schedule."""
+    return chain(method, transformations.weight_decay(1.0, Product(rate, weight_decay)))
 
 
 def _muon_or_adam(path: str, leaf: Any) -> str:
     del path
     return "muon" if len(leaf.shape) == 2 else "adam"
-
-
-def polynomial_schedule(
-    init_value: float, end_value: float, power: float, transition_steps: int, transition_begin: int = 0
-) -> schedules.Polynomial:
-    """Return ``optax.polynomial_schedule``."""
-    return schedules.Polynomial(init_value, end_value, transition_steps, power, transition_begin)
-
-
-def linear_schedule(
-    init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
-) -> schedules.Polynomial:
-    """Return ``optax.linear_schedule``."""
-    return schedules.Polynomial(init_value, end_value, transition_steps, 1.0, transition_begin)
-
-
-def piecewise_constant_schedule(
-    init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
-) -> schedules.PiecewiseConstant:
-    """Return ``optax.piecewise_constant_schedule``."""
-    return schedules.PiecewiseConstant(init_value, boundaries_and_scales or {})
-
-
-def exponential_decay(
-    init_value: float,
-    transition_steps: int,
-    decay_rate: float,
-    transition_begin: int = 0,
-    staircase: bool = False,
-    end_value: float | None = None,
-) -> schedules.Exponential:
-    """Return ``optax.exponential_decay``."""
-    return schedules.Exponential(init_value, decay_rate, transition_steps, transition_begin, staircase, end_value)
-
-
-def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0) -> schedules.Cosine:
-    """Return ``optax.cosine_decay_schedule``; alpha is the share of the initial value at the end."""
-    return schedules.Cosine(init_value, decay_steps, alpha * init_value, exponent)
-
-
-def warmup_cosine_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    decay_steps: int,
-    end_value: float = 0.0,
-    exponent: float = 1.0,
-) -> composed_schedules.Joined:
-    """Return ``optax.warmup_cosine_decay_schedule``; the decay steps include those of the warm-up."""
-    wave = schedules.Cosine(peak_value, decay_steps - warmup_steps, end_value, exponent)
-    return composed_schedules.warmup(wave, warmup_steps, init_value)
-
-
-def warmup_exponential_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    transition_steps: int,
-    decay_rate: float,
-    transition_begin: int = 0,
-    staircase: bool = False,
-    end_value: float | None = None,
-) -> composed_schedules.Joined:
-    """Return ``optax.warmup_exponential_decay_schedule``."""
-    decay = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
-    return composed_schedules.warmup(decay, warmup_steps, init_value)
-
-
-def cosine_onecycle_schedule(
-    transition_steps: int,
-    peak_value: float,
-    pct_start: float = 0.3,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
-) -> composed_schedules.Interpolated:
-    """Return ``optax.cosine_onecycle_schedule``."""
-    first = peak_value / div_factor
-    knots = [(0, first), (int(pct_start * transition_steps), peak_value), (transition_steps, first / final_div_factor)]
-    return composed_schedules.Interpolated(knots, "cosine")
-
-
-def linear_onecycle_schedule(
-    transition_steps: int,
-    peak_value: float,
-    pct_start: float = 0.3,
-    pct_final: float = 0.85,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
-) -> composed_schedules.Interpolated:
-    """Return ``optax.linear_onecycle_schedule``."""
-    first = peak_value / div_factor
-    rise, fall = int(pct_start * transition_steps), int(pct_final * transition_steps)
-    return composed_schedules.Interpolated(
-        [(0, first), (rise, peak_value), (fall, first), (transition_steps, first / final_div_factor)]
-    )

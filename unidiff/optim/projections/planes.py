@@ -78,7 +78,9 @@ def halfspace(x: Tree, normal: Array, offset: Any) -> Tree:
 
 @on_real_vectors
 def affine(x: Tree, matrix: Array, right: Array) -> Tree:
-    r"""Project onto :math:`A x = b` for A of full row rank: :math:`x - A^\top (A A^\top)^{-1} (A x - b)`.
+    r"""Project onto :math:`A x = b`: :math:`x - A^+ (A x - b)` with the pseudo-inverse.
+
+    Rows may depend on each other; where no point satisfies all equations, these hold in the sense of least squares.
 
     Parameters
     ----------
@@ -111,4 +113,4 @@ def affine(x: Tree, matrix: Array, right: Array) -> Tree:
             f"The matrix must be of shape (m, {x.shape[0]}) and the right side of shape (m,), but they are of shapes "
             f"{tuple(matrix.shape)} and {tuple(right.shape)}."
         )
-    return x - matrix.mT @ xp.linalg.solve(matrix @ matrix.mT, (matrix @ x - right)[:, None])[:, 0]
+    return x - xp.linalg.pinv(matrix) @ (matrix @ x - right)

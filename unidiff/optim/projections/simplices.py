@@ -44,11 +44,15 @@ def simplex(x: Tree, total: Any = 1.0) -> Tree:
     """
     xp = ud.array_namespace(x)
     size(total, "total")
+    if not x.shape[0]:
+        return x
+    x = x - xp.max(ud.stop_gradient(x))  # which changes nothing but rounding errors
     u = xp.sort(x, descending=True)
     count = xp.cumulative_sum(xp.ones_like(u))
     thresholds = (xp.cumulative_sum(u) - total) / count
     above = ud.stop_gradient(u) > ud.stop_gradient(thresholds)
-    last = above & (count == xp.sum(xp.astype(above, x.dtype)))
+    number = xp.sum(xp.astype(above, x.dtype))
+    last = count == xp.maximum(number, xp.ones_like(number))  # none is above for a total of 0
     return xp.clip(x - xp.sum(xp.where(last, thresholds, xp.zeros_like(thresholds))), 0.0, None)
 
 

@@ -116,7 +116,8 @@ def test_transforms_keep_the_metadata_of_the_function(transform):
 def test_errors_are_built_in_types_too():
     expected = {
         "ArgumentError": ValueError, "NotAnArrayError": TypeError, "DTypeError": TypeError, "ShapeError": ValueError,
-        "TreeError": ValueError, "NonScalarOutputError": TypeError, "UnknownBackendError": ValueError,
+        "TreeError": ValueError, "NonScalarOutputError": TypeError, "NonlinearRuleError": ValueError,
+        "UnknownBackendError": ValueError,
         "BackendLoadError": ImportError, "PluginError": ValueError, "MixedBackendsError": TypeError, "DeviceError": ValueError,
         "MixedDevicesError": ValueError, "UnsupportedOperationError": NotImplementedError,
         "MissingRuleError": NotImplementedError, "NotDifferentiableError": TypeError, "TracedConversionError": TypeError,

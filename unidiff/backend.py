@@ -210,6 +210,12 @@ class Backend(Protocol):
     unless that is None. With it goes ``jit_error(error)``, which returns unidiff's error for one of the library's about values
     that are not known while a function is traced, or None.
     What ``jit`` returns may have a method ``lower(*arrays)`` that returns a `Lowered`, or an object like it.
+    An attribute ``jit_watches = True`` says that it follows every change of what the function uses beside its arguments, such
+    as closures and globals: solvers then keep what they have compiled for their next call with the same function.
+
+    A backend of traced arrays should have ``closure_convert(f, args)``, by which solutions of linear systems are differentiated
+    with respect to arrays that their operator uses beside its argument; see `unidiff.derive.CompleteBackend`. Without, the
+    iterations of the solvers are differentiated.
 
     A backend whose library compiles whatever it runs may have a method ``uncompiled()`` that returns a context manager: within
     it programs run operation by operation, with the same results. Test tools use it where they run thousands of small programs

@@ -18,6 +18,7 @@ __all__ = [
     "MixedBackendsError",
     "MixedDevicesError",
     "NonScalarOutputError",
+    "NonlinearRuleError",
     "NotAnArrayError",
     "NotDifferentiableError",
     "PluginError",
@@ -90,6 +91,10 @@ class MissingRuleError(UnsupportedOperationError):
     """The engine knows the function but has no derivative rule of the kind that was asked for."""
 
 
+class NonlinearRuleError(UnidiffError, ValueError):
+    """A custom rule has to be transposed for the mode that was asked for, but it is not linear."""
+
+
 class NotDifferentiableError(UnidiffError, TypeError):
     """The function has no derivative with respect to a traced argument (``from_dlpack``, for example)."""
 
@@ -130,4 +135,8 @@ CLOSED_OVER = (
     "the function of a custom rule uses an array of a transform that is not among its arguments: the rule says nothing about "
     "the derivative with respect to it. Pass it as an argument and let the rule cover it, or cut it off with"
     " unidiff.stop_gradient."
+)
+NONLINEAR = (
+    "{what} has to be transposed here, so it must be linear, but {found}. Give the function a rule for this mode, or write the"
+    " rule such that it is a sum of what is multiplied with them."
 )

@@ -183,9 +183,21 @@ class JaxBackend:
         """Return ``f`` with its pushforward given, which JAX transposes; ``pull`` is not needed."""
         return implicit.with_rules(f, push, pull)
 
-    def linear_solve(self, matvec: Callable[..., Any], constants: Sequence[Any], rhs: Any, solve: Callable[..., Any]) -> Any:
-        """Return the solution of a linear system, differentiable to any order."""
-        return implicit.linear_solve(matvec, constants, rhs, solve)
+    def closure_convert(self, f: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Return ``f`` as a function of the arrays that it holds and of its arguments, and these; None where none is traced."""
+        with _on_device_of(args):
+            return implicit.closure_convert(f, args)
+
+    def linear_solve(
+        self,
+        matvec: Callable[..., Any],
+        constants: Sequence[Any],
+        rhs: Any,
+        solve: Callable[..., Any],
+        preconditioner: Any = None,
+    ) -> Any:
+        """Return the solution of ``matvec(constants, x) == rhs``."""
+        return implicit.linear_solve(matvec, constants, rhs, solve, preconditioner)
 
     def stop_gradient(self, x: Any) -> Any:
         """Return ``x`` as a constant."""

@@ -8,6 +8,7 @@ import torch
 from unidiff._typing import Array, Arrays, Device, FlatFunction, Namespace
 from unidiff.backend import BackendInfo
 from unidiff_backends._torch import (
+    closures,
     compiling,
     control_flow,
     convert,
@@ -121,6 +122,14 @@ class TorchBackend:
     def with_rules(self, f: FlatFunction, push: Callable[..., Any], pull: Callable[..., Any]) -> FlatFunction:
         """Return ``f`` with both derivative rules given; they may be differentiated again."""
         return custom.with_rules(f, push, pull)
+
+    def hides_transforms(self) -> bool:
+        """Say whether functions with rules run below the levels of `torch.func`; see `unidiff.derive.CompleteBackend`."""
+        return reverse.functorch_active()
+
+    def closure_convert(self, f: FlatFunction, args: Arrays) -> Any:
+        """Return a linear function as one of what it holds and of its arguments; see `unidiff.derive.CompleteBackend`."""
+        return closures.closure_convert(f, tuple(args))
 
     def stop_gradient(self, x: Array) -> Array:
         """Return the values of ``x`` as a constant to every differentiation."""

@@ -1,5 +1,9 @@
 """Compiled functions and what they read beside their arguments: closures, globals and objects are never stale."""
 
+from argparse import Namespace
+from collections import ChainMap, UserDict, UserList, deque
+from types import MappingProxyType, SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -125,3 +129,91 @@ def test_a_counter_of_its_own_does_not_make_a_function_impure():
     for _ in range(4):
         f(np.ones(2))
     assert count == 1
+
+
+def a_default(x, k=2.0):
+    return k * x
+
+
+def a_keyword(x, *, k=2.0):
+    return k * x
+
+
+def an_attribute(x):
+    return an_attribute.k * x
+
+
+def the_code(x):
+    return 2.0 * x
+
+
+@ud.custom_vjp
+def ruled(x):
+    return x
+
+
+def a_rule(x):
+    return ud.grad(lambda y: ruled(y).sum())(x)
+
+
+def _rule(k):
+    return lambda x: (x, x), lambda x, ct: (k * x * ct,)
+
+
+@pytest.mark.parametrize(
+    ("f", "change"),
+    [
+        (a_default, lambda: setattr(a_default, "__defaults__", (3.0,))),
+        (a_keyword, lambda: a_keyword.__kwdefaults__.update(k=3.0)),
+        (a_keyword, lambda: setattr(a_keyword, "__kwdefaults__", {"k": 4.0})),
+        (an_attribute, lambda: setattr(an_attribute, "k", 3.0)),
+        (the_code, lambda: setattr(the_code, "__code__", (lambda x: 3.0 * x).__code__)),
+        (a_rule, lambda: ruled.defvjp(*_rule(3.0))),
+    ],
+)
+def test_changes_of_functions_themselves_are_seen(f, change):
+    x, an_attribute.k = np.asarray([1.0, 2.0]), 2.0
+    ruled.defvjp(*_rule(2.0))
+    compiled = ud.jit(lambda x: f(x) + 1.0)
+    before = compiled(x)
+    same_bits(before, f(x) + 1.0)
+    change()
+    assert not np.array_equal(f(x) + 1.0, before)
+    same_bits(compiled(x), f(x) + 1.0)
+
+
+def test_changes_around_a_compiled_function_are_seen_where_it_is_part_of_another(monkeypatch):
+    x = np.asarray([1.0, 2.0])
+    inner = ud.jit(lambda x: factor * x)
+    outer = ud.jit(lambda x: inner(x) + 1.0)
+    same_bits(outer(x), factor * x + 1.0)
+    monkeypatch.setattr(f"{__name__}.factor", 5.0)
+    same_bits(outer(x), 5.0 * x + 1.0)
+
+
+def _in_attribute(holder):
+    return lambda x: holder.k * x, lambda: setattr(holder, "k", 3.0)
+
+
+def _in_item(holder, key, inner=None):
+    return lambda x: holder[key] * x, lambda: (holder if inner is None else inner).__setitem__(key, 3.0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _in_attribute(SimpleNamespace(k=2.0)),
+        lambda: _in_attribute(Namespace(k=2.0)),
+        lambda: _in_item(deque([2.0]), 0),
+        lambda: _in_item(UserList([2.0]), 0),
+        lambda: _in_item(UserDict(k=2.0), "k"),
+        lambda: _in_item(ChainMap({"k": 2.0}), "k"),
+        lambda: _in_item(MappingProxyType(held := {"k": 2.0}), "k", held),
+    ],
+)
+def test_changes_in_holders_of_the_standard_library_are_seen(make):
+    x, (f, change) = np.asarray([1.0, 2.0]), make()
+    compiled = ud.jit(lambda x: f(x) + 1.0)
+    same_bits(compiled(x), 2.0 * x + 1.0)
+    change()
+    same_bits(compiled(x), 3.0 * x + 1.0)

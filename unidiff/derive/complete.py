@@ -74,9 +74,14 @@ class CompleteBackend:
         ``pull(cotangents, primals, outs)``, which are differentiated again. Where pushforwards are transposed to pullbacks,
         `pull` need not be used.
     linear_solve : callable
-        ``linear_solve(matvec, constants, rhs, solve) -> x``: the solution of ``matvec(constants, x) == rhs``, real arrays of
-        shape (n,), differentiable in constants and rhs. ``solve(apply, rhs)`` finds it for a linear function ``apply``, which
-        is `matvec` at the constants or its transpose.
+        ``linear_solve(matvec, constants, rhs, solve, preconditioner=None) -> x``: the solution of ``matvec(constants, x) ==
+        rhs``, real arrays of shape (n,), differentiable in constants and rhs. ``solve(apply, rhs)`` finds it for a linear
+        function ``apply``, which is `matvec` at the constants or its transpose; with a preconditioner, such a function
+        itself, ``solve(apply, rhs, precondition)`` does.
+    closure_convert : callable
+        ``closure_convert(f, args) -> (g, arrays) or None``: `f`, a flat function that is linear, with what it holds of arrays
+        that a transform works on as its first arguments: ``g(*arrays, *args)`` is ``f(*args)``. None where no transform works
+        on any of them, or where a backend cannot tell.
     uncompiled : callable
         ``uncompiled() -> context manager``: within it, the library compiles as little as it can.
     native : frozenset of str
@@ -128,7 +133,10 @@ class CompleteBackend:
         for op, derivation in derivations.items():
             setattr(self, op, natives.get(op) or partial(derivation, self))
         self.native = frozenset(natives)
+        self.jit_watches: bool = "jit" in natives and getattr(backend, "jit_watches", False)
         self.uncompiled: Callable[[], AbstractContextManager[Any]] = getattr(backend, "uncompiled", nullcontext)
+        self.closure_convert: Callable[..., Any] = getattr(backend, "closure_convert", lambda _f, _args: None)
+        self.hides_transforms: Callable[[], bool] = getattr(backend, "hides_transforms", lambda: False)
         self._derivations = derivations
         self._kinds: dict[Any, str] = {}
         self.differentiable: dict[Any, bool] = {}

@@ -39,29 +39,43 @@ def _linear_solve(
     matvec: Callable[[Arrays, Array], Array],
     constants: Arrays,
     rhs: Array,
-    solve: Callable[[Callable[[Array], Array], Array], Array],
+    solve: Callable[..., Array],
+    preconditioner: Callable[[Arrays, Array], Array] | None = None,
 ) -> Array:
     """Differentiate ``A x = r`` implicitly: ``A dx = dr - dA x``, and for the adjoint a system with the transpose of A."""
+    own = [k for k, c in enumerate(constants) if b.is_differentiable(c)]
 
-    def transposed(constants: Arrays, w: Array) -> Array:
-        _, pull = b.vjp(lambda v: (matvec(constants, v),), (b.zeros_like(w),))
-        return pull((w,))[0]
+    def transposed(f: Callable[[Arrays, Array], Array]) -> Callable[[Arrays, Array], Array]:
+        return lambda cs, w: b.vjp(lambda v: (f(cs, v),), (b.zeros_like(w),))[1]((w,))[0]
 
-    def image(x: Array) -> FlatFunction:
-        return lambda *cs: (matvec(cs, x),)
+    def image(x: Array, constants: Arrays) -> FlatFunction:
+        def of_own(*chosen: Array) -> Arrays:
+            full = list(constants)
+            for k, c in zip(own, chosen, strict=True):
+                full[k] = c
+            return (matvec(tuple(full), x),)
+
+        return of_own
 
     def call(*args: Array) -> Arrays:
-        return (solve(lambda v: matvec(args[:-1], v), args[-1]),)
+        others = [] if preconditioner is None else [lambda v: preconditioner(args[:-1], v)]
+        return (solve(lambda v: matvec(args[:-1], v), args[-1], *others),)
 
     def push(tangents: Arrays, args: Arrays, outs: Arrays) -> Arrays:
         change = tangents[-1]
-        if len(args) > 1:
-            change = change - b.jvp(image(outs[0]), args[:-1], tangents[:-1])[1][0]
-        return (b.linear_solve(matvec, args[:-1], change, solve),)
+        if own:
+            chosen = tuple(args[k] for k in own)
+            change = change - b.jvp(image(outs[0], args[:-1]), chosen, tuple(tangents[k] for k in own))[1][0]
+        return (b.linear_solve(matvec, args[:-1], change, solve, preconditioner),)
 
     def pull(cotangents: Arrays, args: Arrays, outs: Arrays) -> Arrays:
-        w = b.linear_solve(transposed, args[:-1], cotangents[0], solve)
-        return (*(b.vjp(image(outs[0]), args[:-1])[1]((-w,)) if len(args) > 1 else ()), w)
+        other = None if preconditioner is None else transposed(preconditioner)
+        w = b.linear_solve(transposed(matvec), args[:-1], cotangents[0], solve, other)
+        pulled: dict[int, Array] = {}
+        if own:
+            chosen = tuple(args[k] for k in own)
+            pulled = dict(zip(own, b.vjp(image(outs[0], args[:-1]), chosen)[1]((-w,)), strict=True))
+        return (*(pulled[k] if k in pulled else b.zeros_like(c) for k, c in enumerate(args[:-1])), w)
 
     solution: Array = b.with_rules(call, push, pull)(*constants, rhs)[0]
     return solution

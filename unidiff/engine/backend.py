@@ -13,11 +13,13 @@ from unidiff.backend import BackendInfo
 from unidiff.engine import control_flow, custom
 from unidiff.engine.assembly import build_domain
 from unidiff.engine.batching import BatchTrace
+from unidiff.engine.capturing import closure_convert
 from unidiff.engine.checkpointing import Checkpoint
 from unidiff.engine.dependence import DependenceTrace
 from unidiff.engine.forward import ForwardTrace
+from unidiff.engine.linearity import LinearTrace, Nonlinear, is_zero
 from unidiff.engine.passes import CHANGED, Passes, constant
-from unidiff.engine.reverse import thaw_all
+from unidiff.engine.reverse import ReverseTrace, thaw_all
 from unidiff.engine.rule import Rule
 from unidiff.engine.ruled import with_rules
 from unidiff.engine.series import SeriesTrace
@@ -31,9 +33,11 @@ from unidiff.engine.tracing import (
     wrap_constant,
 )
 from unidiff.errors import (
+    NONLINEAR,
     DeviceError,
     DTypeError,
     InPlaceError,
+    NonlinearRuleError,
     NotAnArrayError,
     TracedConversionError,
     UnidiffError,
@@ -132,8 +136,15 @@ class EngineBackend(Passes):
 
     def vjp(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(outs, pullback)`` or ``(outs, pullback, aux)``."""
+        outs, pullback, aux = self._linearized(f, primals, has_aux)
+        return (outs, pullback, aux) if has_aux else (outs, pullback)
+
+    def _linearized(
+        self, f: FlatFunction, primals: Arrays, has_aux: bool, kind: type[ReverseTrace] = ReverseTrace
+    ) -> tuple[Arrays, Callable[[Arrays], tuple[Array, ...]], Arrays]:
+        """Return outputs, pullback and auxiliary outputs, from a recording of a kind."""
         primals = tuple(map(self._private, primals))
-        trace, outs, aux = self._record(f, primals, has_aux, lasting=True)
+        trace, outs, aux = self._record(f, primals, has_aux, lasting=True, kind=kind)
         tape = trace.close()
         values, nodes = self._split(trace, outs)
 
@@ -145,8 +156,23 @@ class EngineBackend(Passes):
             ]
             return self._finish(self._pull(trace, tape, seeds, primals, consume=False), (*primals, *cotangents))
 
-        result = tuple(self._finish(values, primals, always=True))
-        return (result, pullback, aux) if has_aux else (result, pullback)
+        return tuple(self._finish(values, primals, always=True)), pullback, aux
+
+    def transposed(
+        self, linear: FlatFunction, zeros: Arrays, what: str
+    ) -> tuple[Callable[[Arrays], tuple[Array, ...]], Arrays]:
+        """Return the transpose of a function that returns ``(outs, aux)``, and ``aux``; raise where it is not linear."""
+        try:
+            outs, pullback, aux = self._linearized(linear, zeros, True, LinearTrace)
+        except Nonlinear as error:
+            raise NonlinearRuleError(NONLINEAR.format(what=what, found=f"it takes {error} of them")) from None
+        if not all(map(self.is_zero, outs)):
+            raise NonlinearRuleError(NONLINEAR.format(what=what, found="it is not zero where they are"))
+        return pullback, aux
+
+    def is_zero(self, x: Array) -> bool:
+        """Whether an array is zero where it is finite; in the recorded run where it is being recorded."""
+        return is_zero(self.domain, x)
 
     def value_and_grad(self, f: FlatFunction, primals: Arrays, *, has_aux: bool = False) -> Any:
         """Return ``(value, grads)`` or ``(value, grads, aux)``; the recording is freed as it is used."""
@@ -319,6 +345,10 @@ class EngineBackend(Passes):
         """Return ``f`` with both derivative rules given; they may be differentiated again."""
         ruled: FlatFunction = with_rules(self, f, push, pull)
         return ruled
+
+    def closure_convert(self, f: FlatFunction, args: Arrays) -> tuple[FlatFunction, Arrays] | None:
+        """Return ``f`` as a function of the arrays that it holds and of its arguments, and these; None where all are plain."""
+        return closure_convert(self, f, args)
 
     def dependence(self, f: FlatFunction, primals: Arrays) -> tuple[Array, ...]:
         """Return for each output which elements of the inputs it depends on: positive numbers, stacked along a first axis."""

@@ -130,7 +130,7 @@ def fresh(x: Any) -> Any:
         return x
     trace, node = x._trace, x._node
     value = fresh(x._value)
-    if type(trace) is ReverseTrace:
+    if isinstance(trace, ReverseTrace):
         result = trace._node(value, (same, node, None, None, None))
     elif type(trace) is ForwardTrace:
         tangent = fresh(node)

@@ -14,6 +14,8 @@ from typing import Any
 from unidiff._typing import Array, Arrays
 from unidiff.engine.batching import BatchTrace
 from unidiff.engine.forward import ForwardTrace
+from unidiff.engine.linearity import LinearTrace, Nonlinear, is_independent
+from unidiff.engine.marking import MarkTrace
 from unidiff.engine.operation import Operation
 from unidiff.engine.pullback import SLOT, Slots
 from unidiff.engine.reverse import ReverseTrace
@@ -52,8 +54,12 @@ class CustomOperation:
         trace = top_trace(self.domain, args)
         if trace is None:
             return self._checked(self.call(*self._shown(args)), 1)
+        if isinstance(trace, MarkTrace):
+            return tuple(trace.call(self, args, {}))
         values = tuple(map(trace.lower, args))
         if isinstance(trace, ReverseTrace):
+            if isinstance(trace, LinearTrace):
+                self._require_linear(trace, args, values)
             return self._record(trace, args, values)
         if not trace.open:  # type: ignore[attr-defined]  # forward and batching traces say so
             raise LeakedTracerError(LEAKED)
@@ -117,7 +123,8 @@ class CustomOperation:
             return tuple(pulled[i] for i in chosen)
 
         zeros = tuple(self.backend._zeros_like(y) for y, yes in zip(outs, floating, strict=True) if yes)
-        _, pullback = self.backend.vjp(pull, self._shown(zeros))
+        what = f"The cotangent map of {self.name}"
+        pullback, _ = self.backend.transposed(lambda *cotangents: (pull(*cotangents), ()), zeros, what)
         pushed = iter(pullback(tuple(self._with_zeros(tangents, values)[i] for i in chosen)))
         return tuple(next(pushed) if yes else None for yes in floating)
 
@@ -208,13 +215,46 @@ class CustomOperation:
             return tuple(t for t in pushed if t is not None), tuple(outs)
 
         zeros = tuple(self.backend._zeros_like(x) for x, yes in zip(values, floating, strict=True) if yes)
-        _, pullback, outs = self.backend.vjp(push, self._shown(zeros), has_aux=True)
+        pullback, outs = self.backend.transposed(push, zeros, f"The tangent map of {self.name}")
 
         def pull(cotangents: Partial) -> Partial:
-            found = iter(pullback(tuple(ct for ct, yes in zip(cotangents, present, strict=True) if yes)))
+            found = iter(pullback(self._lifted(tuple(ct for ct, yes in zip(cotangents, present, strict=True) if yes))))
             return tuple(next(found) if yes else None for yes in floating)
 
         return outs, pull
+
+    def _require_linear(self, trace: LinearTrace, args: Arrays, values: Arrays) -> None:
+        """Raise where a linear map takes the function, and its derivative depends on those of its arguments that are mapped."""
+        own = [isinstance(x, TracedArray) and x._trace is trace for x in args]
+        zeros, ones = self.domain.nested.zeros, self.domain.nested.ones
+
+        def like(x: Array, make: Any) -> Array:
+            return make(tuple(x.shape), dtype=x.dtype, device=self.domain.device(x))
+
+        def derivative(marks: MarkTrace) -> Sequence[Any]:
+            given = self._shown(tuple(marks.mark(x) if mine else x for x, mine in zip(values, own, strict=True)))
+            if self.forward is not None:
+                outs, residuals = self.forward(*given)
+                pulled = self.backward(residuals, self._with_zeros([like(y, ones) for y in outs], outs))
+                return [g for g, mine in zip(pulled, own, strict=True) if mine]
+
+            def moved(*tangents: Array) -> tuple[Arrays, Arrays]:
+                found = iter(tangents)
+                full = [next(found) if mine else None for mine in own]
+                return tuple(t for t in self.push(given, self._with_zeros(full, values))[1] if t is not None), ()
+
+            start = tuple(like(x, zeros) for x, mine in zip(values, own, strict=True) if mine)
+            pushed, pullback, _ = self.backend._linearized(moved, start, True)
+            pulled_back: Sequence[Any] = pullback(tuple(like(t, ones) for t in pushed))
+            return pulled_back
+
+        if not is_independent(self.domain, derivative):
+            raise Nonlinear(self.name)
+
+    @property
+    def name(self) -> str:
+        """What the function is called in messages."""
+        return getattr(self.call, "__name__", "the function")
 
     # --- batching
 
@@ -254,6 +294,7 @@ class CustomOperation:
             )
             return tuple(g if g is None or flag else sums(g, axis=0) for g, flag in zip(pulled, flags, strict=True))
 
+        call.__name__ = self.name
         with_forward = self.forward is not None
         return CustomOperation(
             self.backend,

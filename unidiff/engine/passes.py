@@ -41,10 +41,10 @@ class Passes:
         self.domain = domain
 
     def _record(
-        self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False
+        self, f: FlatFunction, primals: Arrays, has_aux: bool, *, lasting: bool = False, kind: type[ReverseTrace] = ReverseTrace
     ) -> tuple[ReverseTrace, Arrays, Arrays]:
         level = _level.get() + 1
-        trace = open_trace(ReverseTrace, self.domain, level, primals)
+        trace = open_trace(kind, self.domain, level, primals)
         trace.lasting = lasting
         guarded = primals if lasting else self._guarded(primals, trace.thaws)
         token = _level.set(level)

@@ -269,7 +269,7 @@ def inverse_hvp(
     Raises
     ------
     unidiff.errors.UnidiffError
-        As `hessian_operator` and `unidiff.cg`.
+        As `hessian_operator` and `unidiff.cg`, whose derivatives it has: by the vector, and by all that the Hessian depends on.
 
     Examples
     --------

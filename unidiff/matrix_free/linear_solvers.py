@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from unidiff import registry
 from unidiff._typing import Array, Tree
-from unidiff.derive import CompleteBackend
-from unidiff.matrix_free.vectors import Space, finite_or_zero, positive_integer, real_scalar, tolerance
+from unidiff.matrix_free.implicit_solutions import implicit_solution
+from unidiff.matrix_free.iterations import concrete, conjugate_gradients, dense_solution, restarted_gmres
+from unidiff.matrix_free.vectors import Space, positive_integer, real_scalar, tolerance
 
 __all__ = ["LinearSolution", "cg", "gmres", "solve_dense"]
 
@@ -44,28 +46,6 @@ class LinearSolution(NamedTuple):
     residual: Any
 
 
-def concrete(x: Any) -> bool | None:
-    """Return the truth of a 0-d array, or None where it has none yet, as under compilation and batching."""
-    try:
-        return bool(x)
-    except Exception:  # noqa: BLE001  # each library has its own
-        return None
-
-
-def loop(
-    b: CompleteBackend, going: Callable[..., Array], step: Callable[..., Sequence[Array]], state: Sequence[Array]
-) -> Sequence[Array]:
-    """Repeat a step while a condition holds: by Python where the condition has a value, else by the backend's loop."""
-    first = concrete(going(*state))
-    if first is None:
-        found: Sequence[Array] = b.while_loop(going, lambda *xs: tuple(step(*xs)), tuple(state))
-        return found
-    while first:
-        state = step(*state)
-        first = concrete(going(*state))
-    return state
-
-
 def _target(space: Space, rhs: Sequence[Array], tol: float | None, atol: float) -> Array:
     relative = space.epsilon() ** (2 / 3) if tol is None else tolerance(tol, "tol")
     norm = space.norm(rhs)
@@ -73,13 +53,72 @@ def _target(space: Space, rhs: Sequence[Array], tol: float | None, atol: float) 
     return xp.maximum(relative * norm, real_scalar(space.backend, tolerance(atol, "atol"), norm))
 
 
-def _report(space: Space, a: Any, x: Sequence[Array], rhs: Sequence[Array], target: Array, count: Array) -> LinearSolution:
-    residual = space.backend.asarray(space.norm(space.combine(1, rhs, -1, a(x))))
-    converged = residual <= 2 * target
-    known = concrete(converged)
-    return LinearSolution(
-        space.build(x), converged if known is None else known, count if known is None else int(count), residual
-    )
+class _Method(NamedTuple):
+    """A linear solver with its options; the systems of derivatives are solved by it, too.
+
+    Parameters
+    ----------
+    run : callable
+        One of `unidiff.matrix_free.iterations`.
+    limit, again : int
+        The largest number of iterations, and the least that systems of derivatives are granted, which start at zero.
+    tol, atol : float
+        As for `cg`. The right sides of derivatives may be of any size, so `atol` says nothing of them.
+    """
+
+    run: Callable[..., tuple[Sequence[Array], Array]]
+    limit: int
+    again: int
+    tol: float | None = None
+    atol: float = 0.0
+
+    def solve(
+        self, space: Space, a: Any, m: Any, rhs: Sequence[Array], start: Sequence[Array] | None
+    ) -> tuple[Sequence[Array], Array, Array]:
+        """Return the solution of a system on leaves, the iterations and the residual."""
+        x, count = self.run(space, a, m, rhs, start, _target(space, rhs, self.tol, self.atol), self.limit)
+        return x, count, space.backend.asarray(space.norm(space.combine(1, rhs, -1, a(x))))
+
+    def report(self, space: Space, a: Any, m: Any = None, start: Sequence[Array] | None = None) -> LinearSolution:
+        """Return what is found for the leaves of the space."""
+        found = self.solve(space, a, m, space.leaves, start)
+        return self.solution(space, found, space.leaves)
+
+    def solution(self, space: Space, found: tuple[Sequence[Array], Array, Array], rhs: Sequence[Array]) -> LinearSolution:
+        """Return what was found with whether that is a solution."""
+        x, count, residual = found
+        converged = residual <= 2 * _target(space, rhs, self.tol, self.atol)
+        known = concrete(converged)
+        return LinearSolution(
+            space.build(x), converged if known is None else known, count if known is None else int(count), residual
+        )
+
+    def differentiable(self, space: Space, a: Any, m: Any = None, start: Sequence[Array] | None = None) -> LinearSolution:
+        """Return what is found for the leaves of the space, with the derivatives of the exact solution."""
+        if start is not None and "stop_gradient" in space.backend.native:
+            start = list(map(space.backend.stop_gradient, start))
+        found = implicit_solution(space, a, m, start, self)
+        if found is None:
+            return self.report(space, a, m, start)
+        return self.solution(space, found, list(map(space.backend.stop_gradient, space.leaves)))
+
+    def solve_again(self, epsilon: float, apply: Callable[[Array], Array], rhs: Array, preconditioner: Any = None) -> Array:
+        """Return the solution of a system for derivatives, of arrays of shape (n,); NaN where there is none."""
+        space = Space(rhs, "right side")
+        m = None if preconditioner is None else lambda xs: [preconditioner(xs[0])]
+        again = self._replace(limit=max(self.limit, self.again), tol=self.tol or epsilon ** (2 / 3), atol=0.0)
+        return or_nan(again.report(space, lambda xs: [apply(xs[0])], m))
+
+
+def or_nan(solution: LinearSolution) -> Array:
+    """Return the value of a solution that is one array, NaN where it is none."""
+    x, converged = solution.value, solution.converged
+    if converged is True:
+        return x
+    b = registry.get_backend(x)
+    xp = b.namespace(x)
+    nan = xp.full_like(x, float("nan"))
+    return nan if converged is False else b.asarray(xp.where(converged, x, nan))
 
 
 def cg(
@@ -124,9 +163,16 @@ def cg(
 
     Notes
     -----
-    M. Hestenes and E. Stiefel, J. Res. NBS 49 (1952). Under compilation and batching the loop is `unidiff.while_loop`, through
-    which there is forward mode only; for reverse mode there make it the solver of a `unidiff.custom_root`, which differentiates
-    the equation instead of the iteration, or use `solve_dense`.
+    M. Hestenes and E. Stiefel, J. Res. NBS 49 (1952).
+
+    The derivative is that of the exact solution, in any mode and to any order: tangents solve ``A dx = db - dA x`` by the same
+    method, cotangents the system with the adjoint, and the iteration itself is not differentiated. It is NaN where such a
+    system has no solution, or where it takes more iterations than `maxiter` and the default.
+
+    Arrays that the operator uses have derivatives as the right side has; `x0` and what the preconditioner uses have none, and
+    `converged`, `iterations` and `residual` are constants. For that the operator must apply the same operations to all vectors.
+    JAX records it without values; PyTorch finds what it uses in closures, globals, attributes and containers, and applies it to
+    all unit vectors where there is more.
 
     Examples
     --------
@@ -137,35 +183,23 @@ def cg(
     (array([0.090909, 0.636364]), True)
     """
     space = Space(b, "b")
-    a, rhs = space.operator(operator, "operator"), space.leaves
-    m = list if preconditioner is None else space.operator(preconditioner, "preconditioner")
-    limit = 2 * space.dimension + 10 if maxiter is None else positive_integer(maxiter, "maxiter")
-    target, n = _target(space, rhs, tol, atol), len(rhs)
-    x = space.zeros() if x0 is None else space.copy(space.check(x0, "x0"))
-    r = space.copy(rhs) if x0 is None else space.combine(1, rhs, -1, a(x))
-    z = m(r)
-    zero, one = real_scalar(space.backend, 0.0, target), real_scalar(space.backend, 1.0, target)
-    state = (*x, *r, *z, space.dot(r, z), zero, one)
+    a, m, start = _checked(space, operator, preconditioner, x0)
+    enough = 2 * space.dimension + 10
+    limit = enough if maxiter is None else positive_integer(maxiter, "maxiter")
+    return _Method(conjugate_gradients, limit, enough, _relative(tol), tolerance(atol, "atol")).differentiable(
+        space, a, m, start
+    )
 
-    def going(*state: Array) -> Array:
-        r, (_, count, positive) = state[n : 2 * n], state[3 * n :]
-        return (space.norm(r) > target) & (count < limit) & (positive > 0)
 
-    def step(*state: Array) -> Sequence[Array]:
-        p, (rz, count, _) = state[2 * n : 3 * n], state[3 * n :]
-        ap = a(p)
-        curvature = space.dot(p, ap)
-        xp = space.backend.namespace(curvature)
-        positive = xp.where(curvature > 0, one, zero)
-        alpha = positive * rz / xp.where(curvature > 0, curvature, one)
-        x, r = space.combine(1, state[:n], alpha, p), space.combine(1, state[n : 2 * n], -alpha, ap)
-        z = m(r)
-        renewed = space.dot(r, z)
-        onward = space.combine(1, z, renewed / xp.where(rz == 0, one, rz), p)
-        return (*x, *r, *onward, *map(space.backend.asarray, (renewed, count + 1, positive)))
+def _relative(tol: float | None) -> float | None:
+    return None if tol is None else tolerance(tol, "tol")
 
-    state = tuple(loop(space.backend, going, step, state))
-    return _report(space, a, state[:n], rhs, target, state[-2])
+
+def _checked(space: Space, operator: Any, preconditioner: Any, x0: Tree | None) -> tuple[Any, Any, Sequence[Array] | None]:
+    """Return the operator, the preconditioner and the start as functions of leaves and as leaves."""
+    a = space.operator(operator, "operator")
+    m = None if preconditioner is None else space.operator(preconditioner, "preconditioner")
+    return a, m, None if x0 is None else space.check(x0, "x0")
 
 
 def gmres(
@@ -204,8 +238,8 @@ def gmres(
 
     Notes
     -----
-    Y. Saad and M. Schultz, SIAM J. Sci. Stat. Comput. 7 (1986); Arnoldi's vectors are orthogonalized twice. What `cg` says of
-    reverse mode under compilation and batching holds here, too.
+    Y. Saad and M. Schultz, SIAM J. Sci. Stat. Comput. 7 (1986); Arnoldi's vectors are orthogonalized twice. Derivatives are as
+    those of `cg`.
 
     Examples
     --------
@@ -215,54 +249,12 @@ def gmres(
     array([1., 1.])
     """
     space = Space(b, "b")
-    a, rhs, n = space.operator(operator, "operator"), space.leaves, len(space.leaves)
-    m = list if preconditioner is None else space.operator(preconditioner, "preconditioner")
+    a, m, start = _checked(space, operator, preconditioner, x0)
     depth = min(positive_integer(restart, "restart"), space.dimension)
-    cycles = (2 * space.dimension + 10) // max(depth, 1) + 1 if maxiter is None else positive_integer(maxiter, "maxiter")
-    target = _target(space, rhs, tol, atol)
-    x = space.zeros() if x0 is None else space.copy(space.check(x0, "x0"))
-    r = space.combine(1, rhs, -1, a(x))
-
-    def going(*state: Array) -> Array:
-        return (space.norm(state[n : 2 * n]) > target) & (state[-1] < cycles * depth)
-
-    def step(*state: Array) -> Sequence[Array]:
-        r, count = state[n : 2 * n], state[-1]
-        correction = m(_krylov_correction(space, lambda v: a(m(v)), r, depth))
-        x = space.combine(1, state[:n], 1, correction)
-        return (*x, *space.combine(1, rhs, -1, a(x)), space.backend.asarray(count + depth))
-
-    state = tuple(loop(space.backend, going, step, (*x, *r, real_scalar(space.backend, 0.0, target))))
-    return _report(space, a, state[:n], rhs, target, state[-1])
-
-
-def _krylov_correction(space: Space, a: Callable[..., Any], r: Sequence[Array], depth: int) -> list[Array]:
-    """Return the vector of the Krylov space of `r` whose image is closest to `r`."""
-    start = space.coordinates(r)
-    xp = space.backend.namespace(start)
-    beta = space.norm(r)
-    vectors, columns = [_unit(space, start, beta, beta)], []
-    for _ in range(depth):
-        w = space.coordinates(a(space.from_coordinates(vectors[-1])))
-        basis = xp.stack(vectors)
-        column = basis @ w
-        w = w - column @ basis
-        again = basis @ w
-        w = w - again @ basis
-        norm = xp.sqrt(xp.sum(w * w))
-        rest = xp.zeros((depth - len(vectors),), dtype=start.dtype, device=space.backend.device(start))
-        columns.append(xp.concat([column + again, xp.reshape(norm, (1,)), rest]))
-        vectors.append(_unit(space, w, norm, beta))
-    projected, _ = finite_or_zero(space.backend, xp.stack(columns, axis=1))
-    weights = beta * xp.linalg.pinv(projected)[:, 0]
-    return space.from_coordinates(weights @ xp.stack(vectors[:-1]))
-
-
-def _unit(space: Space, w: Array, norm: Array, scale: Array) -> Array:
-    """Return the unit vector, or zero where the norm is rounding error: the Krylov space is invariant then."""
-    xp = space.backend.namespace(norm)
-    significant = norm > 4 * space.epsilon() * xp.minimum(scale, xp.ones_like(scale))
-    return w * xp.where(significant, 1 / xp.where(significant, norm, xp.ones_like(norm)), xp.zeros_like(norm))
+    enough = (2 * space.dimension + 10) // max(depth, 1) + 1
+    cycles = enough if maxiter is None else positive_integer(maxiter, "maxiter")
+    run = partial(restarted_gmres, depth)
+    return _Method(run, cycles, enough, _relative(tol), tolerance(atol, "atol")).differentiable(space, a, m, start)
 
 
 def solve_dense(operator: Operator, b: Tree) -> LinearSolution:
@@ -283,6 +275,10 @@ def solve_dense(operator: Operator, b: Tree) -> LinearSolution:
     unidiff.errors.UnidiffError
         As `cg`.
 
+    Notes
+    -----
+    Derivatives are as those of `cg`, NaN where the matrix is singular.
+
     Examples
     --------
     >>> import numpy as np, unidiff as ud
@@ -290,23 +286,16 @@ def solve_dense(operator: Operator, b: Tree) -> LinearSolution:
     {'u': array([1., 2.])}
     """
     space = Space(b, "b")
-    a, rhs = space.operator(operator, "operator"), space.leaves
-    matrix = space.matrix(a)
-    x = space.from_coordinates(_pseudo_solve(space, matrix, space.coordinates(rhs)))
-    target = _target(space, rhs, None, 0.0)
-    return _report(space, a, x, rhs, target, real_scalar(space.backend, float(space.dimension), target))
+    return _DENSE.differentiable(space, space.operator(operator, "operator"))
 
 
-def _pseudo_solve(space: Space, matrix: Array, rhs: Array) -> Array:
-    """Solve by the singular values, which tell a singular matrix on every backend and under every transform."""
-    xp = space.backend.namespace(matrix, rhs)
-    if space.dimension == 0:
-        return rhs
-    matrix, _ = finite_or_zero(space.backend, xp.astype(matrix, rhs.dtype, copy=False))
-    u, s, vh = xp.linalg.svd(matrix, full_matrices=False)
-    floor = space.dimension * space.epsilon() * xp.max(s)
-    inverse = xp.where(s > floor, 1 / xp.where(s > floor, s, xp.ones_like(s)), xp.full_like(s, float("nan")))
-    return vh.mT @ (inverse * (u.mT @ rhs))
+_DENSE = _Method(dense_solution, 1, 1)
+
+
+def _plain(make: Callable[[Space], _Method], operator: Operator, b: Tree) -> LinearSolution:
+    """Solve by one of the methods, without derivatives."""
+    space = Space(b, "b")
+    return make(space).report(space, space.operator(operator, "operator"))
 
 
 def _normal_cg(operator: Operator, b: Tree) -> LinearSolution:
@@ -314,19 +303,29 @@ def _normal_cg(operator: Operator, b: Tree) -> LinearSolution:
     space = Space(b, "b")
     a, backend = space.operator(operator, "operator"), space.backend
     _, pull = backend.vjp(lambda *xs: tuple(a(xs)), tuple(space.zeros()))
+    limit = 2 * space.dimension + 10
+    normal = Space(space.build(pull(tuple(space.leaves))), "right side")
+    method = _Method(conjugate_gradients, limit, limit, space.epsilon() ** 0.8)
+    x, count, _ = method.solve(normal, lambda x: list(pull(tuple(a(x)))), None, normal.leaves, None)
+    residual = backend.asarray(space.norm(space.combine(1, space.leaves, -1, a(x))))
+    return _Method(conjugate_gradients, limit, limit).solution(space, (x, count, residual), space.leaves)
 
-    def normal(x: Tree) -> Tree:
-        return space.build(pull(tuple(a(space.check(x, "vector")))))
 
-    solution = cg(normal, space.build(pull(tuple(space.leaves))), tol=space.epsilon() ** 0.8)
-    target = _target(space, space.leaves, None, 0.0)
-    return _report(space, a, space.check(solution.value, "solution"), space.leaves, target, solution.iterations)
+def _cg_method(space: Space) -> _Method:
+    limit = 2 * space.dimension + 10
+    return _Method(conjugate_gradients, limit, limit)
+
+
+def _gmres_method(space: Space) -> _Method:
+    depth = min(50, space.dimension)
+    cycles = (2 * space.dimension + 10) // max(depth, 1) + 1
+    return _Method(partial(restarted_gmres, depth), cycles, cycles)
 
 
 SOLVERS: dict[str, Callable[[Operator, Tree], LinearSolution]] = {
-    "cg": cg,
+    "cg": partial(_plain, _cg_method),
     "normal_cg": _normal_cg,
-    "gmres": partial(gmres, restart=50),
-    "dense": solve_dense,
+    "gmres": partial(_plain, _gmres_method),
+    "dense": partial(_plain, lambda _: _DENSE),
 }
-"""Solvers by the names that functions with an inner linear system take."""
+"""Solvers by the names that functions with an inner linear system take; their systems have no derivatives."""

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from unidiff._typing import Array, Namespace, Tree
 from unidiff.errors import ArgumentError
-from unidiff.matrix_free.linear_solvers import Operator, concrete, loop
+from unidiff.matrix_free.iterations import concrete, loop
+from unidiff.matrix_free.linear_solvers import Operator
 from unidiff.matrix_free.vectors import (
     Space,
     finite_or_zero,

@@ -33,6 +33,7 @@ class _Custom:
             str, nondiff_argnames, "nondiff_argnames", "a name or a sequence of names"
         )
         self._signature: Signature | None = None
+        self.linear: dict[Any, list[bool]] = {}
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -132,11 +133,14 @@ class custom_jvp(_Custom):  # noqa: N801  # a decorator
         where both are evaluated; the message names the leaf.
     unidiff.errors.LeakedTracerError
         If the function uses an array that is being differentiated or mapped over and is not among its arguments.
+    unidiff.errors.NonlinearRuleError
+        If reverse mode is asked for, and the rule is not linear in the tangents: it multiplies two of them, branches on one,
+        takes its absolute value, or adds what does not depend on them. In forward mode such a rule gives what it gives.
 
     Notes
     -----
     When a derivative is taken the rule is called in place of the function; PyTorch calls the function, and the rule when the
-    derivative is asked for.
+    derivative is asked for, in reverse mode twice: the second time to see that it is linear. So does JAX, without values.
 
     Examples
     --------
@@ -236,6 +240,8 @@ class custom_vjp(_Custom):  # noqa: N801  # a decorator
         function where both are evaluated; the message names the leaf.
     unidiff.errors.LeakedTracerError
         If the function uses an array that is being differentiated or mapped over and is not among its arguments.
+    unidiff.errors.NonlinearRuleError
+        If forward mode is asked for, and `bwd` is not linear in the cotangent, as the one below is not.
 
     Notes
     -----

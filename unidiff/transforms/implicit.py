@@ -17,7 +17,7 @@ from unidiff.derive import CompleteBackend
 from unidiff.dispatch import find_backend
 from unidiff.errors import ArgumentError, DTypeError, ShapeError, TreeError
 from unidiff.first_order import grad
-from unidiff.matrix_free.linear_solvers import SOLVERS, LinearSolution
+from unidiff.matrix_free.linear_solvers import SOLVERS, LinearSolution, or_nan
 from unidiff.matrix_free.vectors import Space, one_of
 
 __all__ = ["custom_argmin", "custom_fixed_point", "custom_root"]
@@ -178,13 +178,7 @@ def _linear_solver(solve: str | LinearSolver, large: str) -> Callable[[Callable[
         solution = SOLVERS[chosen](operator, rhs) if isinstance(chosen, str) else chosen(operator, rhs)
         if not isinstance(solution, LinearSolution):
             raise ArgumentError(f"solve must return a LinearSolution, but it returned {type(solution).__qualname__}.")
-        b = registry.get_backend(rhs)
-        x, converged = solution.value, solution.converged
-        if converged is True:
-            return x
-        xp = b.namespace(x)
-        nan = xp.full_like(x, float("nan"))
-        return nan if converged is False else b.asarray(xp.where(converged, x, nan))
+        return or_nan(solution)
 
     return solved
 

@@ -14,6 +14,9 @@ __all__ = ["Like", "RuleCall"]
 _of_type = registry.of_type
 _SCALAR = registry.SCALAR
 
+_KINDS = 64
+"""Of so many kinds of calls of a function it is known that its rule is linear."""
+
 
 class Like:
     """Shape, dtype and device of an array, without the array."""
@@ -103,7 +106,22 @@ class RuleCall:
         def flat(*arrays: Array, _fixed: tuple[Any, ...] = fixed) -> Arrays:
             return self.outputs(fun(*self.full(arrays)), self.custom.name)
 
+        flat.__name__ = self.custom.name  # which backends have for their messages
+        flat.found_linear = self.found_linear  # type: ignore[attr-defined]  # for those to whom a look at the rule costs much
         return flat
+
+    def found_linear(self) -> list[bool]:
+        """Return where a backend may note that it has found the rule linear, for all calls of this kind."""
+        kinds = tuple((like.shape, dtype_name(like.dtype)) for like in self.likes)
+        kind = (self.backend.name, kinds, self.spec, tuple(self.leaves), self.fixed)
+        try:
+            hash(kind)
+        except TypeError:
+            return []
+        known: dict[Any, list[bool]] = self.custom.linear
+        if len(known) > _KINDS:
+            known.clear()
+        return known.setdefault(kind, [])
 
     def outputs(self, out: Tree, who: str) -> Arrays:
         """Return the leaves of an output as arrays; its structure is that of the output of all these functions."""

@@ -9,7 +9,7 @@ import jax
 
 from unidiff.errors import ArgumentError, TracedConversionError
 
-_CONCRETE = (
+CONCRETE = (
     jax.errors.ConcretizationTypeError,  # of which the errors of bool(), int() and indices are subclasses
     jax.errors.TracerArrayConversionError,
     jax.errors.NonConcreteBooleanIndexError,
@@ -56,7 +56,7 @@ def _check(compiler: Any) -> None:
 
 def translated(error: Exception) -> Exception | None:
     """Return unidiff's error for one of JAX's about values that are not known yet, None for any other."""
-    if not isinstance(error, _CONCRETE):
+    if not isinstance(error, CONCRETE):
         return None
     return TracedConversionError(
         "a value was needed that an array inside unidiff.jit does not have yet: the function is traced once and then run with"

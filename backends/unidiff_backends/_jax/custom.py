@@ -18,6 +18,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from unidiff.errors import CLOSED_OVER, LeakedTracerError, TracedConversionError
+from unidiff_backends._jax.linearity import require_linear, require_linear_for_reverse
 
 Partial = Sequence[Any]
 """Tangents or cotangents; None is zero, and stands for all arrays that are not floating."""
@@ -53,12 +54,33 @@ def _closure_refused(f: Callable[..., Any], args: Sequence[Any]) -> Any:
 
 def custom_jvp(f: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with a forward rule ``rule(primals, tangents) -> (outs, tangents_out)`` of its own."""
+    return _custom_jvp(f, rule, f"The tangent map of {f.__name__}")
+
+
+def _custom_jvp(f: Callable[..., Any], rule: Callable[..., Any], what: str | None) -> Callable[..., Any]:
+    """Return the function with a forward rule, which must be linear for reverse mode where it has a name."""
     wrapped: Any = jax.custom_jvp(lambda *primals: tuple(f(*primals)))
 
     def jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-        given = tuple(shown(t) if _is_floating(x) else None for t, x in zip(tangents, primals, strict=True))
+        floating = [_is_floating(x) for x in primals]
+        given = tuple(shown(t) if yes else None for t, yes in zip(tangents, floating, strict=True))
         outs, pushed = rule(tuple(map(shown, primals)), given)
-        return tuple(outs), tuple(map(_native_tangent, pushed, outs))
+        native = tuple(map(_native_tangent, pushed, outs))
+        carried = [k for k, y in enumerate(outs) if _is_floating(y)]
+        found_linear: list[bool] = getattr(f, "found_linear", list)()
+        if what is None or found_linear or not carried:
+            return tuple(outs), native
+
+        def tangent_map(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+            found = iter(tangents)
+            outs, pushed = rule(tuple(primals), tuple(next(found) if yes else None for yes in floating))
+            return tuple(_native_tangent(pushed[k], outs[k]) for k in carried)
+
+        moving = tuple(t for t, yes in zip(given, floating, strict=True) if yes)
+        checked = require_linear_for_reverse(tangent_map, primals, moving, [native[k] for k in carried], what, found_linear)
+        for k, t in zip(carried, checked, strict=True):
+            native = (*native[:k], t, *native[k + 1 :])
+        return tuple(outs), native
 
     wrapped.defjvp(jvp)
     return lambda *args: tuple(_closure_refused(wrapped, args))
@@ -93,6 +115,7 @@ def custom_vjp(
 
         def transposed(arrays: Sequence[Any], given: Sequence[Any]) -> tuple[Any, ...]:
             zeros = tuple(jnp.zeros(outs[i].shape, outs[i].dtype) for i in carried)
+            require_linear(pull, arrays, zeros, f"The cotangent map of {f.__name__}")
             return tuple(jax.vjp(lambda *cts: pull(arrays, cts), *zeros)[1](tuple(given)))
 
         def pushed(arrays: Sequence[Any], given: Sequence[Any]) -> tuple[Any, ...]:
@@ -117,7 +140,7 @@ def custom_vjp(
                 tangents_out[i] = t
         return outs, tangents_out
 
-    return custom_jvp(f, rule)
+    return _custom_jvp(f, rule, None)
 
 
 # ``push(residuals, tangents)``, a linear function of the tangents, with ``pull(residuals, cotangents)`` as its transpose.
@@ -126,12 +149,15 @@ _linear_p.multiple_results = True
 
 
 def linear(push: Callable[[Any], Any], pull: Callable[[Any], Any], x: Any) -> Any:
-    """Return ``push(x)``, a linear function that keeps shape and dtype, with `pull` as its transpose; neither is traced."""
+    """Return ``push(x)``, a linear function that keeps shape and dtype, with `pull` as its transpose.
+
+    Neither is differentiated: each is the tangent map of itself and the transpose of the other one.
+    """
     results = _linear_p.bind(
         x,
         count=0,
         push=lambda _, given: (push(given[0]),),
-        pull=lambda _, given: (pull(given[0]),),
+        pull=lambda _, given: (linear(pull, push, given[0]),),
         outs=(jax.ShapeDtypeStruct(x.shape, x.dtype),),
     )
     return results[0]

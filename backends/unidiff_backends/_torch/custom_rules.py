@@ -17,6 +17,7 @@ from unidiff.errors import CLOSED_OVER, LeakedTracerError
 from unidiff_backends._torch import reverse
 from unidiff_backends._torch.convert import in_memory
 from unidiff_backends._torch.custom import Operation, Partial
+from unidiff_backends._torch.linearity import require_linear
 from unidiff_backends._torch.reverse import Tensors, functorch_active
 
 _functorch = torch._C._functorch
@@ -85,7 +86,9 @@ def _tensors(x: Any) -> list[torch.Tensor]:
     return [y for item in x for y in _tensors(item)] if isinstance(x, (tuple, list)) else []
 
 
-def _transposed(linear: Callable[[Partial], Partial], domain: Sequence[torch.Tensor], given: Partial, codomain: Any) -> Partial:
+def _transposed(
+    linear: Callable[[Partial], Partial], domain: Sequence[torch.Tensor], given: Partial, codomain: Any, what: str
+) -> Partial:
     """Return the transpose of a linear map, at cotangents of its results; both ends have None for tensors not floating."""
     floating = [_is_floating(x) for x in domain]
     present: list[bool] = []
@@ -100,13 +103,16 @@ def _transposed(linear: Callable[[Partial], Partial], domain: Sequence[torch.Ten
     if not zeros:
         return [None] * len(floating)
     _, pullback = reverse.vjp(flat, zeros)
-    cotangents = _completed(given, codomain)
-    pulled = iter(pullback([ct for ct, yes in zip(cotangents, present, strict=True) if yes]))
+    cotangents = [ct for ct, yes in zip(_completed(given, codomain), present, strict=True) if yes]
+    results = tuple(pullback(cotangents))
+    require_linear(flat, zeros, cotangents, results, what)
+    pulled = iter(results)
     return [next(pulled) if yes else None for yes in floating]
 
 
 def custom_jvp(f: Callable[..., Tensors], rule: Callable[..., Any]) -> Callable[..., Tensors]:
     """Return the function with a forward rule ``rule(primals, tangents) -> (outs, tangents_out)`` of its own."""
+    what = f"The tangent map of {f.__name__}"
 
     def call(*primals: torch.Tensor) -> Tensors:
         return tuple(_evaluated(f, primals))
@@ -115,7 +121,7 @@ def custom_jvp(f: Callable[..., Tensors], rule: Callable[..., Any]) -> Callable[
         return _filled(rule(primals, _completed(tangents, primals))[1], outs)
 
     def pull(needs: Sequence[bool], cotangents: Partial, primals: Tensors, outs: Tensors) -> Partial:
-        pulled = _transposed(lambda tangents: rule(primals, tangents)[1], primals, cotangents, outs)
+        pulled = _transposed(lambda tangents: rule(primals, tangents)[1], primals, cotangents, outs, what)
         return _wanted(needs, pulled, primals)
 
     operation = Operation(call, push, pull)
@@ -149,6 +155,7 @@ def custom_vjp(
     What the forward pass keeps is used where the derivative is not differentiated itself; elsewhere it is computed again, as a
     function of the primals.
     """
+    what = f"The cotangent map of {f.__name__}"
 
     def operate(*args: torch.Tensor) -> Tensors:
         if not _is_differentiated(args):
@@ -174,7 +181,7 @@ def custom_vjp(
             if push is not None:
                 return _filled(push(primals, given)[1], outs)
             residuals = forward(*primals)[1]
-            return _filled(_transposed(lambda cts: backward(residuals, cts), outs, given, primals), outs)
+            return _filled(_transposed(lambda cts: backward(residuals, cts), outs, given, primals, what), outs)
 
         return Operation(call, pushed, pull)(*args)
 

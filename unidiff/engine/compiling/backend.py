@@ -40,9 +40,11 @@ SIGNATURES = 256
 class CompilingBackend(EngineBackend):
     """The engine as a backend that also compiles; while a function is recorded it hands over to the recording backend."""
 
+    jit_watches = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("namespace", "to_device", "asarray", "to_numpy", "vjp", "jvp", *OPTIONAL_OPERATIONS):
+        for name in ("namespace", "to_device", "asarray", "to_numpy", "vjp", "jvp", "closure_convert", *OPTIONAL_OPERATIONS):
             if name not in {"jit", "optimizer_step"} and hasattr(self, name):  # the latter refuses arrays that are recorded
                 setattr(self, name, self._handing_over(name, getattr(self, name)))
 

@@ -2,9 +2,9 @@
 
 A program holds the arrays that a function got from elsewhere by reference and reads them in each run, so their elements may
 change. Everything else that Python code can rebind is watched: the cells of closures, the globals that the code names and the
-attributes of modules that it names, default arguments, bound objects with their attributes and the functions of their classes,
-lists, dictionaries, sets and tuples in any of these, and other functions in the same way. Where one of them is another object
-than when the function was recorded, it is recorded anew.
+attributes of modules that it names, the code, default arguments, attributes and rules of functions, bound objects with their
+attributes and the functions of their classes, lists, dictionaries, sets and tuples in any of these, and other functions in the
+same way. Where one of them is another object than when the function was recorded, it is recorded anew.
 
 An array that is not among these was made while the function ran, by calls of the library that are not recorded. It is a
 constant of the program if a second recording makes an equal one, and then the elements of all watched arrays are compared in
@@ -20,11 +20,12 @@ from __future__ import annotations
 import dis
 import random
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache, partial
 from operator import is_
 from pathlib import PurePath
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from unidiff.engine.compiling.recording import Recorder
@@ -36,6 +37,16 @@ WATCHED = 20_000
 
 _ATOMS = frozenset({*SCALARS, str, bytes, type(None), range, slice, type(Ellipsis), CodeType})
 _EMPTY = object()
+_HOLDERS = frozenset(
+    {
+        ("argparse", "Namespace"),
+        ("collections", "ChainMap"),
+        ("collections", "UserDict"),
+        ("collections", "UserList"),
+        ("types", "SimpleNamespace"),
+    }
+)
+"""Classes of the standard library that hold what users put into them."""
 _IMPURE = (
     "a function under unidiff.jit used {}: the compiled function would repeat the values of its first call for ever. Make them"
     " outside of the function and pass them as arguments."
@@ -77,7 +88,7 @@ class Surroundings:
         self.entries: list[tuple[Mapping[str, Any], str, Any]] = []
         self.attributes: list[tuple[Any, str, Any]] = []
         self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
-        self.mappings: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self.mappings: list[tuple[Mapping[Any, Any], dict[Any, Any]]] = []
         self.contents: list[tuple[Any, bytes]] = []
         self._seen: dict[int, Any] = {}
         pending = [f]
@@ -114,10 +125,10 @@ class Surroundings:
             yield from (x.__func__, x.__self__)
         elif isinstance(x, partial):
             yield from (x.func, x.args, x.keywords)
-        elif isinstance(x, dict):
+        elif isinstance(x, (dict, MappingProxyType)):
             self.mappings.append((x, dict(x)))
             yield from x.values()
-        elif isinstance(x, (list, tuple, set, frozenset)):
+        elif isinstance(x, (list, tuple, set, frozenset, deque)):
             if not isinstance(x, (tuple, frozenset)):
                 self.sequences.append((x, tuple(x)))
             yield from x
@@ -136,11 +147,23 @@ class Surroundings:
             if value is not _EMPTY:
                 yield value
         if trusted:
+            yield vars(f).get("__wrapped__")  # which an object may hold, as that of a compiled function does
             return
-        yield from f.__defaults__ or ()
-        yield from (f.__kwdefaults__ or {}).values()
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            value = getattr(f, name)
+            if value is not None:
+                self.attributes.append((f, name, value))
+                yield value
+        yield from self._entries(vars(f), lambda name, _: not name.startswith("__"))
         for path in _global_paths(f.__code__):
             yield from self._path(f.__globals__, path)
+
+    def _entries(self, names: Mapping[str, Any], wanted: Callable[[str, Any], bool]) -> Iterator[Any]:
+        """Watch some of the attributes that an object has by name, and yield them."""
+        for name, value in [*names.items()]:
+            if wanted(name, value):
+                self.entries.append((names, name, value))
+                yield value
 
     def _path(self, names: dict[str, Any], path: tuple[str, ...]) -> Iterator[Any]:
         """Watch a global and, of modules that may change, the attributes that the code takes of it."""
@@ -175,7 +198,8 @@ class Surroundings:
         inner = getattr(x, "__wrapped__", None)
         if inner is not None:
             yield inner
-        if self._is_trusted(type(x).__module__):
+            yield from self._entries(getattr(x, "__dict__", {}), lambda _, value: callable(value))  # such as a rule
+        if self._is_trusted(type(x).__module__) and (type(x).__module__, type(x).__name__) not in _HOLDERS:
             return
         yield type(x)
         state = getattr(x, "__dict__", None)

@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 import array_api_compat.numpy as xp
 import numpy as np
 
-__all__ = ["Program", "UnknownOperationError", "record"]
+from unidiff_backends._numpy.natives import NATIVES
+
+__all__ = ["Program", "UnknownOperationError", "namespace", "record"]
+
+
+class _Namespace:
+    """The functions that the namespace of the backend has for plain arrays."""
+
+    def __getattr__(self, name: str) -> Any:
+        return NATIVES[name] if name in NATIVES else getattr(xp, name)
+
+
+namespace = _Namespace()
 
 
 class UnknownOperationError(Exception):
@@ -98,7 +110,7 @@ class _Recorder:
         return bool(xp.isdtype(dtype, kind))
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
-        function: Any = getattr(xp, name, None)
+        function: Any = getattr(namespace, name, None)
         if name not in {"where", "zeros_like"} and not (isinstance(function, np.ufunc) and function.nout == 1):
             raise UnknownOperationError(name)
         return lambda *operands: self.apply(function, *operands)

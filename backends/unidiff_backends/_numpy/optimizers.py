@@ -11,10 +11,9 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
-from unidiff_backends._numpy.kernel_program import Program, UnknownOperationError, record
+from unidiff_backends._numpy.kernel_program import Program, UnknownOperationError, namespace, record
 
 __all__ = ["step"]
 
@@ -118,7 +117,7 @@ class _Run:
             self.program.run(given, outs, buffers)
             return
         p, *held, g = given
-        update, new = self.method.kernel(xp, g, p, dict(zip(self.names, held, strict=True)), self.scalars)
+        update, new = self.method.kernel(namespace, g, p, dict(zip(self.names, held, strict=True)), self.scalars)
         results = [np.add(p, update), *(new[name] for name in self.names)]
         # What is an input may be overwritten before it is read.
         results = [x.copy() if any(np.may_share_memory(x, y) for y in given) else x for x in results]

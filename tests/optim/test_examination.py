@@ -231,6 +231,13 @@ def test_equations_that_depend_on_each_other():
     np.testing.assert_allclose(ud.jacobian(project)(np.asarray([2.0, 1.0, 5.0])), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("project", [P.hyperplane, P.halfspace])
+def test_a_normal_of_zeros_leads_nowhere(project):
+    x = np.asarray([1.0, 2.0])
+    np.testing.assert_array_equal(project(x, np.zeros(2), 0.0), x)
+    np.testing.assert_array_equal(ud.jacobian(lambda x: project(x, np.zeros(2), 0.0))(x), np.eye(2))
+
+
 MATRICES = {
     "the unit matrix": np.eye(3),
     "zero": np.zeros((2, 3)),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import unidiff as ud
-from unidiff._typing import Array, Tree
+from unidiff._typing import Array, Namespace, Tree
 from unidiff.errors import ShapeError
 from unidiff.optim.projections.vectors import normal_to, on_real_vectors
 
@@ -12,7 +12,7 @@ __all__ = ["affine", "halfspace", "hyperplane"]
 
 @on_real_vectors
 def hyperplane(x: Tree, normal: Array, offset: Any) -> Tree:
-    r"""Project onto :math:`a \cdot x = b`: :math:`x - a (a \cdot x - b) / \|a\|^2`.
+    r"""Project onto :math:`a \cdot x = b`: :math:`x - a (a \cdot x - b) / \|a\|^2`; with a = 0, x itself.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def hyperplane(x: Tree, normal: Array, offset: Any) -> Tree:
     array([0.5, 0.5])
     """
     xp, normal = ud.array_namespace(x, normal), normal_to(x, normal)
-    return x - normal * ((xp.sum(normal * x) - offset) / xp.sum(normal * normal))
+    return x - normal * ((xp.sum(normal * x) - offset) / _square(xp, normal))
 
 
 @on_real_vectors
 def halfspace(x: Tree, normal: Array, offset: Any) -> Tree:
-    r"""Project onto :math:`a \cdot x \le b`.
+    r"""Project onto :math:`a \cdot x \le b`; with a = 0, x itself.
 
     Parameters
     ----------
@@ -73,7 +73,13 @@ def halfspace(x: Tree, normal: Array, offset: Any) -> Tree:
     array([0.5, 0.5])
     """
     xp, normal = ud.array_namespace(x, normal), normal_to(x, normal)
-    return x - normal * (xp.clip(xp.sum(normal * x) - offset, 0.0, None) / xp.sum(normal * normal))
+    return x - normal * (xp.clip(xp.sum(normal * x) - offset, 0.0, None) / _square(xp, normal))
+
+
+def _square(xp: Namespace, normal: Array) -> Array:
+    """Return the squared norm, 1 for a normal of zeros."""
+    square = xp.sum(normal * normal)
+    return xp.where(square > 0, square, xp.ones_like(square))
 
 
 @on_real_vectors

@@ -78,3 +78,24 @@ def test_registered_classes_are_containers():
     assert (doubled.left, doubled.right) == (2, [4, 6])
     with pytest.raises(ArgumentError, match="Pair"):
         ud.tree.register_node(Pair, lambda p: ((), None), lambda meta, children: Pair(0, 0))
+
+
+def test_long_lists_of_leaves_are_as_short_ones():
+    leaf, other = object(), [object() for _ in range(100)]
+    for _ in range(2):  # at first taken apart one by one
+        leaves, structure = ud.tree.flatten(other)
+        assert leaves == other
+        assert leaves is not other
+        assert structure == ud.tree.structure([leaf] * 100) != ud.tree.structure([leaf] * 99)
+        assert ud.tree.unflatten(structure, leaves) == other
+    assert len(ud.tree.leaves([*other, None, (leaf, leaf)])) == 102
+
+
+def test_a_class_may_be_registered_after_it_was_a_leaf_of_long_lists():
+    class Pair:
+        pass
+
+    pairs = [Pair() for _ in range(100)]
+    assert ud.tree.leaves(pairs) == ud.tree.leaves(pairs) == pairs
+    ud.tree.register_node(Pair, lambda _: ((1.0, 2.0), None), lambda _, __: Pair())
+    assert ud.tree.leaves(pairs) == [1.0, 2.0] * 100

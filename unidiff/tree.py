@@ -5,7 +5,7 @@ rebuilt in their own.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from unidiff._typing import Tree
@@ -48,8 +48,24 @@ def flatten(tree: Tree) -> tuple[list[Any], Any]:
     >>> ud.tree.unflatten(structure, leaves)
     {'b': (1.0, 2.0), 'a': 3.0}
     """
+    kinds = {type(x) for x in tree} if type(tree) is list and len(tree) >= _LONG else None
+    if kinds and kinds <= _leaf_types:
+        return tree.copy(), _structure_of_list(len(tree))
     result: tuple[list[Any], Any] = _optree().tree_flatten(tree, namespace=NAMESPACE)
+    if kinds and len(result[0]) == len(tree) and all(x is y for x, y in zip(result[0], tree, strict=True)):
+        _leaf_types.update(kinds)
     return result
+
+
+_LONG = 64
+"""From this length on a list of leaves is not taken apart one by one, which costs as much as a step of an optimizer."""
+_leaf_types: set[type] = set()
+"""Types that were seen to be those of leaves in long lists."""
+
+
+@lru_cache(maxsize=64)
+def _structure_of_list(length: int) -> Any:
+    return _optree().tree_structure([0.0] * length, namespace=NAMESPACE)
 
 
 def unflatten(structure: Any, leaves: Iterable[Any]) -> Tree:
@@ -244,4 +260,5 @@ def register_node(
         _optree().register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{cls!r:.200} cannot be registered as a pytree node: {error}") from error
+    _leaf_types.discard(cls)
     return cls

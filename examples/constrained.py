@@ -4,10 +4,13 @@ The problems are number 5, 35 and 71 of W. Hock and K. Schittkowski, Test Exampl
 with ``python examples/constrained.py``.
 """
 
+import os
+
 import numpy as np
 
 import unidiff as ud
 
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # for JAX, which unidiff imports at its first use
 # Dask is left out: its arrays are graphs, which decisions by values would compute again and again.
 LIBRARIES = [name for name in ("numpy", "array_api_strict", "jax", "torch") if name in ud.backends()]
 

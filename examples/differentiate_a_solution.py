@@ -5,6 +5,8 @@ that the fit has not seen. The derivative of the inner solution comes from the i
 however many iterations the inner solver made. Run it with ``python examples/differentiate_a_solution.py``.
 """
 
+import os
+
 import numpy as np
 
 import unidiff as ud
@@ -13,6 +15,7 @@ rng = np.random.default_rng(0)
 TRAIN, VALID = rng.standard_normal((25, 15)), rng.standard_normal((40, 15))
 TRUTH = 0.5 * rng.standard_normal(15)
 Y_TRAIN, Y_VALID = TRAIN @ TRUTH + rng.standard_normal(25), VALID @ TRUTH + rng.standard_normal(40)
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # for JAX, which unidiff imports at its first use
 # Dask is left out: its arrays are graphs, which decisions by values would compute again and again.
 LIBRARIES = [name for name in ("numpy", "array_api_strict", "jax", "torch") if name in ud.backends()]
 

@@ -5,12 +5,15 @@ from the equation alone, not from the iteration, so it costs one linear system a
 is used to find the bias for which the network settles in a given state. Run it with ``python examples/fixed_point.py``.
 """
 
+import os
+
 import numpy as np
 
 import unidiff as ud
 
 WEIGHTS = np.asarray([[0.3, -0.5, 0.1], [0.2, 0.4, -0.3], [-0.6, 0.1, 0.2]])
 TARGET = np.asarray([0.5, -0.2, 0.3])
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # for JAX, which unidiff imports at its first use
 # Dask is left out: its arrays are graphs, which decisions by values would compute again and again.
 LIBRARIES = [name for name in ("numpy", "array_api_strict", "jax", "torch") if name in ud.backends()]
 

@@ -5,11 +5,14 @@ finds them: ``|A x - b|^2 / 2 + penalty |x|_1`` is the sum of a smooth function 
 thresholding. Run it with ``python examples/lasso.py``.
 """
 
+import os
+
 import numpy as np
 
 import unidiff as ud
 
 PENALTY = 2.0
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # for JAX, which unidiff imports at its first use
 # Dask is left out: its arrays are graphs, which decisions by values would compute again and again.
 LIBRARIES = [name for name in ("numpy", "array_api_strict", "jax", "torch") if name in ud.backends()]
 

@@ -2,6 +2,8 @@
 
 import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +115,12 @@ def test_the_picture_of_five_methods(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CHECKS)
 def test_example(name: str) -> None:
     CHECKS[name](runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]())
+
+
+@pytest.mark.parametrize("name", ["constrained", "differentiate_a_solution", "fixed_point", "lasso"])
+def test_examples_in_64_bits_run_as_a_user_starts_them(name):
+    environment = {key: value for key, value in os.environ.items() if key != "JAX_ENABLE_X64"}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
